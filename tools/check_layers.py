@@ -22,13 +22,14 @@ ALLOWED = {
     "io": {"sum", "comm", "base"},
     "state": {"io", "sum", "comm", "base"},
     "terms": {"base"},
-    "convert": {"terms", "io", "comm", "base"},
-    "data": {"io", "sum", "dla", "la", "comm", "base"},
+    "synth": {"base"},
+    "convert": {"terms", "synth", "io", "comm", "base"},
+    "data": {"synth", "io", "sum", "dla", "la", "comm", "base"},
     "nn": {"la", "base"},
     "metrics": {"sum", "comm", "base"},
     "cluster": {"graph", "nn", "dla", "la", "state", "sum", "comm", "base"},
     "graph": {"la", "dla", "state", "sum", "comm", "base"},
-    "config": {"data", "graph", "cluster", "nn", "la", "base"},  # for their enumerations, and the text of networks
+    "config": {"data", "synth", "graph", "cluster", "nn", "la", "base"},  # for their enumerations, and the text of networks
     "sweep": {"metrics", "la", "state", "sum", "comm", "base"},
     "topics": {"la", "sum", "comm", "base"},
     "method": {"sweep", "cluster", "graph", "nn", "dla", "la", "state", "sum", "comm", "base"},
@@ -41,7 +42,8 @@ HEADERS = {
     "base": "base status mem nameset log rng clock timer threads version signals file fault lock text heartbeat queue waiting beat keys scratch",
     "comm": "comm cores watchdog wish",
     "sum": "part sum csr_sum shard_tree outer moments singular",
-    "io": "h5 h5_column h5_sparse claim recipe",
+    "io": "h5 h5_column h5_sparse claim recipe store npy",
+    "data": "data files",
     "la": "la window csr",
     "dla": "dla",
     "nn": "nn net_text optim op graph slab",
@@ -49,6 +51,7 @@ HEADERS = {
     "graph": "knn neighbours order duplicates",
     "step": "step plan",
     "train": "train",
+    "synth": "builtin",
     "state": "state ckpt history progress results",
 }
 LAYER_OF_HEADER = {h: layer for layer, names in HEADERS.items() for h in names.split()}

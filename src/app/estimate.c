@@ -268,7 +268,7 @@ static dc_status describe(const dc_comm *comm, problem *p, const dc_data_header 
         p->clip = (dc_clip){DC_CLIP_RANGE, -INFINITY, INFINITY};
     if (!head->has_labels) p->head.C = 0;
     if (head->has_labels && head->C == 0) p->head.C = DC_MIN(head->N, CLASSES_UNKNOWN);
-    p->data = (dc_dataset){.D = head->D, .dtype = head->dtype, .pca.k = head->components};
+    p->data = (dc_dataset){.D = head->D, .dtype = head->dtype, .streams = head->stream, .pca.k = head->components};
     DC_TRY(
         dc_part_init(&p->data.part, head->N, dc_int(p->cfg->parallel.shards), dc_comm_size(comm), dc_comm_rank(comm)));
     if (head->sparse)

@@ -46,8 +46,8 @@ dc_kmeans_config dc_setup_kmeans(const dc_job *job)
                               .max_iter = dc_int(cfg->cluster.kmeans_max_iter),
                               .max_iter_before = dc_int(job->resume.was.cluster.kmeans_max_iter),
                               .tol = cfg->cluster.kmeans_tol,
-                              .seeding = (dc_seeding)cfg->cluster.seeding,
                               .spherical = cfg->cluster.metric == DC_KMEANS_COSINE,
+                              .seeding = (dc_seeding)cfg->cluster.seeding,
                               .seed = (uint64_t)cfg->run.seed,
                               .state = job->state};
 }

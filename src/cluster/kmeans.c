@@ -40,6 +40,9 @@ out:
 static void kmeans_release(dc_km_restarts *a)
 {
     dc_km_tiles_release(&a->tiles);
+    for (int64_t r = 0; a->stay && r < a->R; r++) dc_km_stay_release(&a->stay[r]);
+    dc_mem_free(&a->stay);
+    dc_mem_free(&a->stays);
     dc_mem_free(&a->centers);
     dc_km_centers_release(&a->images);
     dc_mem_free(&a->slots);
@@ -53,6 +56,20 @@ static void kmeans_release(dc_km_restarts *a)
     dc_mem_free(&a->labels.count);
     dc_mem_free(&a->turned);
     dc_sum_destroy(&a->sum_assign);
+}
+
+/* Rows keep their labels and bounds from one iteration to the next if that takes at most half of the memory of float
+ * rows. */
+static dc_status stays_init(dc_km_restarts *a)
+{
+    dc_status st = DC_OK;
+    const int64_t n = dc_part_rows(a->tiles.rows->part), values = 2 * a->R;
+    if (!a->images.rough.run || values > a->d / 2) return DC_OK;
+    DC_TRY(dc_mem_alloc(&a->stay, (size_t)a->R, sizeof *a->stay, "k-means restarts"));
+    DC_TRY(dc_mem_alloc(&a->stays, (size_t)a->R, sizeof *a->stays, "k-means restarts"));
+    for (int64_t r = 0; r < a->R; r++) DC_TRY(dc_km_stay_init(&a->stay[r], n, a->K, a->d));
+out:
+    return st;
 }
 
 static dc_status kmeans_init(dc_km_restarts *a, const dc_rows *rows, const dc_kmeans_config *cfg, int64_t pass_doubles)
@@ -73,6 +90,7 @@ static dc_status kmeans_init(dc_km_restarts *a, const dc_rows *rows, const dc_km
     DC_TRY(dc_mem_alloc(&a->mass, part->n_blocks, sizeof *a->mass, "k-means block masses"));
     DC_TRY(dc_sum_create(&a->sum_assign, part, 1 + K));
     for (int r = 0; r < cfg->n_init; r++) a->slots[r].id = r;
+    DC_TRY(stays_init(a));
 out:
     return st;
 }

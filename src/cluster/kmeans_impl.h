@@ -16,7 +16,7 @@ int64_t dc_km_trials(int64_t K);
 
 /* ---- Rough scores (kmeans_rough_kern.c) -------------------------------------------------------------------------- */
 
-enum { DC_KM_FEW = 32 };
+enum { DC_KM_FEW = 32, DC_KM_FAST = 64 };
 /* Centres as integers, in runs of `run` that are scored together, each padded. Nothing if run is 0. */
 typedef struct {
     int64_t run, padded;
@@ -30,13 +30,16 @@ typedef struct {
     float twice;   /* two scales */
     float lost;    /* |r| */
     float length;  /* |a q| + |r| */
+    float square;  /* at least |u|^2 */
     int32_t start; /* makes up for the shift of the centres' integers */
 } dc_km_rough_row;
 /* The centres that may be the nearest to a row, ascending. */
 typedef struct {
     int n;
     bool many;   /* they are more than FEW, and not all listed */
+    bool wide;   /* the limit is above `upper` */
     float upper; /* no score of the nearest centre is above this */
+    float limit; /* at least `upper`; scores of centres that are not listed are above this */
     int32_t center[DC_KM_FEW];
     float low[DC_KM_FEW]; /* lower bounds of their scores */
 } dc_km_few;
@@ -52,10 +55,13 @@ DC_CHECKED dc_status dc_km_rough_init(dc_km_rough *r, int64_t m, int64_t run, in
 void dc_km_rough_release(dc_km_rough *r);
 DC_CHECKED dc_status dc_km_rough_rows_init(dc_km_rough_rows *x, int64_t d);
 void dc_km_rough_rows_release(dc_km_rough_rows *x);
-/* Rounds n images u[n x d]. */
-void dc_km_rough_load(const float *u, int64_t n, int64_t d, const dc_km_rough_rows *x);
-/* Sets x->few of n rows: the centres of run number `run`, of m centres, that may be the nearest. */
-void dc_km_rough_rule_out(const dc_km_rough *c, int64_t run, int64_t m, int64_t n, const dc_km_rough_rows *x);
+/* Rounds the images u[index[j]], j < n, of width d; square: at least |u|^2 of each row. */
+void dc_km_rough_load(const float *u, const float *square, const int32_t *index, int64_t n, int64_t d,
+                      const dc_km_rough_rows *x);
+/* Sets x->few of n rows: the centres of run number `run`, of m centres, that may be the nearest, or may be up to
+ * `reach` farther than the nearest, but at most a quarter farther. */
+void dc_km_rough_rule_out(const dc_km_rough *c, int64_t run, int64_t m, int64_t n, float reach,
+                          const dc_km_rough_rows *x);
 
 /* ---- Rows and centres as the kernels see them (kmeans_tiles_kern.c) ---------------------------------------------- */
 
@@ -72,7 +78,10 @@ typedef struct {
     int32_t *order;       /* [TILE] */
     float *doubtful;      /* [LANES x d] rows whose nearest centre is not clear from the scores */
     dc_km_rough_rows rough;
-    int gives_up; /* so many tiles do without rough scores */
+    int gives_up;    /* so many tiles do without rough scores */
+    int32_t *active; /* [TILE] rows whose nearest centre is looked for */
+    float *square;   /* [TILE] at least |u|^2 */
+    int64_t stayed;  /* rows that kept their labels, so far */
     /* Only for sparse rows, DC_KM_GROUP of them: */
     int64_t *ptr;     /* [GROUP + 1] */
     float *val;       /* [GROUP x longest row] values times unit */
@@ -138,6 +147,10 @@ void dc_km_score(const dc_km_tiles *t, const dc_km_centers *c, int64_t first, in
 double dc_km_distance_of(const dc_km_tiles *t, const dc_km_tile *tile, int64_t i, const dc_km_centers *c, int64_t j,
                          const dc_km_scratch *s);
 
+/* Takes n <= DC_KM_FAST of the centres, center[n], as the only run of r. */
+void dc_km_rough_take(const dc_km_tiles *t, const dc_km_centers *c, const int64_t *center, int64_t n, dc_km_rough *r);
+/* lowest[n]: below the scores of all centres of r, which has one run of DC_KM_FAST, for n rows. */
+void dc_km_rough_lowest(const dc_km_rough *r, int64_t n, const dc_km_rough_rows *x, float *lowest);
 /* Sets c->rough after the images. Threaded. */
 void dc_km_rough_project(const dc_km_tiles *t, dc_km_centers *c);
 
@@ -168,12 +181,34 @@ void dc_km_sparse_squares(const dc_km_tiles *t, const dc_block *block, double *l
 void dc_km_find_nearest(const dc_km_tiles *t, const dc_km_centers *c, int64_t first, int64_t m, const dc_km_tile *tile,
                         dc_km_scratch *s);
 
+/* What a restart knows of each row from the pass before: the nearest centre, and a distance that all others exceed. As
+ * long as no centre has moved far, this proves that the label stays (Hamerly 2010). The few centres that have moved
+ * farthest do not count; rows are compared with them. In units of the image. */
+typedef struct {
+    int32_t *label;   /* [n] local, owned */
+    float *beyond;    /* [n] local, owned: other centres are farther than beyond - moved */
+    float *last;      /* [K x d] centres of the last pass, owned */
+    double *move;     /* [K] how far they have moved since, owned */
+    bool *is_fast;    /* [K] whether a centre is one of the few, owned */
+    int64_t n_fast;   /* how many they are */
+    dc_km_rough fast; /* the few */
+    double moved;     /* sum of the largest moves of the other centres in each iteration so far */
+    float reach;      /* how far beyond the nearest centre others are looked for */
+    bool known;       /* label and beyond are set */
+    bool looked;      /* the pass before looked beyond the nearest centre */
+} dc_km_stay;
+DC_CHECKED dc_status dc_km_stay_init(dc_km_stay *y, int64_t n, int64_t K, int64_t d);
+void dc_km_stay_release(dc_km_stay *y);
+/* Takes the centres [first, first + K) of the next pass. Threaded. */
+void dc_km_stay_move(dc_km_stay *y, const dc_km_tiles *t, const dc_km_centers *c, int64_t first);
+
 /* One Lloyd pass of `groups` restarts. leaf[groups*K*d]: sums of the rows nearest to each centre, then
  * leaf[groups*K]: how many rows those are. */
 typedef struct {
     const dc_km_tiles *tiles;
     const dc_km_centers *centers; /* groups*K */
     int64_t groups;
+    dc_km_stay *const *stay; /* [groups]; NULL: every label is looked for */
 } dc_km_lloyd;
 void dc_km_block_lloyd(void *ctx, const dc_block *block, int thread, double *leaf);
 
@@ -316,6 +351,9 @@ typedef struct {
     dc_km_labels labels;   /* for sparse rows, of a pass */
     double *turned;        /* [K x d] for sparse rows, the sums of a restart */
     double *total;         /* [per_pass*K*(d+1)], at least [d] */
+    dc_km_stay *stay;      /* [R] by restart; NULL: not kept */
+    dc_km_stay **stays;    /* [R] those of a pass */
+    int stay_rests;        /* so many passes do without */
     dc_sum *sum_assign;    /* [1 + K] */
     double *total_assign;  /* [1 + K] */
     float *distance;       /* [n] distance of every row to its nearest centre; used to re-seed empty clusters */

@@ -160,8 +160,91 @@ static void decide_all(const dc_km_tiles *t, const race *r, dc_km_scratch *s, co
     for (int64_t l = 0; l < n; l++) s->label[index[l]] = label[l];
 }
 
+/* Whether the bounds of the pass before prove that none of the slow centres is nearer to row i of the tile than its
+ * own; s->best[i]: its own score is not above this. */
+static bool may_stay(const dc_km_tiles *t, const race *r, const dc_km_scratch *s, const dc_km_tile *tile, int64_t i,
+                     const dc_km_stay *y)
+{
+    const dc_km_centers *c = r->centers;
+    const int64_t row = tile->lo + i, k = r->first + y->label[row];
+    const float beyond = (float)((double)y->beyond[row] - y->moved);
+    if (!(beyond > 0) || y->is_fast[y->label[row]]) return false;
+    const float slack = s->reach[i] * c->slack[k], product = dot(s->u + i * t->d, c->image + k * t->d, t->d);
+    s->best[i] = c->norm[k] - 2 * product + 1.02F * (c->norm[k] - c->low[k] + slack);
+    return (s->square[i] + s->best[i]) * 1.00001F < beyond * beyond * 0.99999F;
+}
+
+/* Less than the distance of row i to centres whose scores are not below `low`. */
+static float distance_beyond(const dc_km_tiles *t, const dc_km_scratch *s, int64_t i, float low)
+{
+    const float rounding = 4 * 0x1p-23F * (float)(t->d + 8), square = s->square[i] * (1 - rounding) + low;
+    return square > 0 ? 0.99999F * sqrtf(square) : 0;
+}
+
+/* Keeps what the scores prove of row i: `low` is below the scores of all centres but the nearest. */
+static void keep(const dc_km_tiles *t, const dc_km_scratch *s, const dc_km_tile *tile, int64_t i, float low,
+                 dc_km_stay *y)
+{
+    const double beyond = (double)distance_beyond(t, s, i, low);
+    y->label[tile->lo + i] = s->label[i];
+    y->beyond[tile->lo + i] = (float)((beyond + y->moved) * (1 - 0x1p-22));
+}
+
+/* Lowest of the lower bounds of `few` but for centre `label`; their limit if there are no others. */
+static float low_of_others(const dc_km_few *few, int32_t label)
+{
+    float low = few->limit;
+    for (int j = 0; j < few->n; j++)
+        if (few->center[j] != label && few->low[j] < low) low = few->low[j];
+    return low;
+}
+
+/* Of n rows that may stay, which are listed in s->order, lists in s->active those to which a fast centre may be nearer,
+ * and lowers what is known of the others; returns how many it lists. */
+static int64_t find_fast(const dc_km_tiles *t, dc_km_scratch *s, const dc_km_tile *tile, int64_t n, const dc_km_stay *y)
+{
+    float *lowest = s->second;
+    int64_t n_active = 0;
+    if (y->n_fast == 0) return 0;
+    dc_km_rough_load(s->u, s->square, s->order, n, t->d, &s->rough);
+    dc_km_rough_lowest(&y->fast, n, &s->rough, lowest);
+    for (int64_t a = 0; a < n; a++) {
+        const int64_t i = s->order[a];
+        const double beyond = (double)distance_beyond(t, s, i, lowest[a]);
+        float *known = &y->beyond[tile->lo + i];
+        if (!((double)(s->square[i] + s->best[i]) * 1.00001 < beyond * beyond))
+            s->active[n_active++] = (int32_t)i;
+        else if (beyond + y->moved < (double)*known)
+            *known = (float)((beyond + y->moved) * (1 - 0x1p-22));
+    }
+    return n_active;
+}
+
+/* Lists in s->active the rows of the tile whose labels may change; the others get the labels that they had. */
+static int64_t find_active(const dc_km_tiles *t, const race *r, dc_km_scratch *s, const dc_km_tile *tile,
+                           const dc_km_stay *y)
+{
+    const float rounding = 0x1p-23F * (float)(t->d + 8);
+    int64_t n = 0, n_active = 0;
+    for (int64_t i = 0; i < tile->n; i++) {
+        s->square[i] = s->length[i] * s->length[i] * (1 + rounding);
+        if (!y || !y->known || !may_stay(t, r, s, tile, i, y)) continue;
+        s->label[i] = y->label[tile->lo + i];
+        s->order[n++] = (int32_t)i;
+    }
+    if (n) n_active = find_fast(t, s, tile, n, y);
+    s->stayed += n - n_active;
+    for (int64_t i = 0, a = 0; i < tile->n; i++) {
+        if (a < n && s->order[a] == i)
+            a++;
+        else
+            s->active[n_active++] = (int32_t)i;
+    }
+    return n_active;
+}
+
 /* Sets s->label by rough scores; returns false if they leave too many centres. Then the next tiles do without them. */
-static bool find_roughly(const dc_km_tiles *t, const race *r, dc_km_scratch *s, const dc_km_tile *tile)
+static bool find_roughly(const dc_km_tiles *t, const race *r, dc_km_scratch *s, const dc_km_tile *tile, dc_km_stay *y)
 {
     enum { HARD = DC_SOFT_LANES, REST = 31 };
     const dc_km_rough *rough = &r->centers->rough;
@@ -170,10 +253,12 @@ static bool find_roughly(const dc_km_tiles *t, const race *r, dc_km_scratch *s, 
         s->gives_up--;
         return false;
     }
-    dc_km_rough_load(s->u, tile->n, t->d, &s->rough);
-    dc_km_rough_rule_out(rough, r->first / rough->run, r->K, tile->n, &s->rough);
-    for (int64_t i = 0; i < tile->n; i++) {
-        dc_km_few *f = &s->rough.few[i];
+    const int64_t n = find_active(t, r, s, tile, y);
+    dc_km_rough_load(s->u, s->square, s->active, n, t->d, &s->rough);
+    dc_km_rough_rule_out(rough, r->first / rough->run, r->K, n, y ? y->reach : 0, &s->rough);
+    for (int64_t a = 0; a < n; a++) {
+        const int64_t i = s->active[a];
+        dc_km_few *f = &s->rough.few[a];
         if (f->many && n_hard == HARD) {
             s->gives_up = REST;
             return false;
@@ -184,28 +269,38 @@ static bool find_roughly(const dc_km_tiles *t, const race *r, dc_km_scratch *s, 
             s->label[i] = f->center[0];
         else
             decide_few(t, r, s, tile, i, f);
+        if (y && !f->many) keep(t, s, tile, i, low_of_others(f, s->label[i]), y);
     }
     if (n_hard) decide_all(t, r, s, tile, hard, n_hard);
+    for (int64_t h = 0; y && h < n_hard; h++) keep(t, s, tile, hard[h], -INFINITY, y);
     return true;
+}
+
+/* dc_km_find_nearest() with what is known from the pass before, unless y is NULL. */
+static void find_of_run(const dc_km_tiles *t, const race *r, const dc_km_tile *tile, dc_km_scratch *s, dc_km_stay *y)
+{
+    if (r->centers->rough.run && find_roughly(t, r, s, tile, y)) return;
+    dc_km_score(t, r->centers, r->first, r->K, tile, s);
+    find_nearest(t, r, s, tile);
+    for (int64_t i = 0; y && i < tile->n; i++) keep(t, s, tile, i, -INFINITY, y);
 }
 
 void dc_km_find_nearest(const dc_km_tiles *t, const dc_km_centers *c, int64_t first, int64_t m, const dc_km_tile *tile,
                         dc_km_scratch *s)
 {
     const race r = {s->score, c, first, m};
-    if (c->rough.run && find_roughly(t, &r, s, tile)) return;
-    dc_km_score(t, c, first, m, tile, s);
-    find_nearest(t, &r, s, tile);
+    find_of_run(t, &r, tile, s, NULL);
 }
 
 /* Sets s->label for restart g of `groups`; g runs from 0 on for each tile. Scores of as many restarts as fit are
- * computed together. */
+ * computed together. y: what is known of the rows, or NULL. */
 static void find_of_group(const dc_km_tiles *t, const dc_km_centers *c, int64_t g, int64_t groups,
-                          const dc_km_tile *tile, dc_km_scratch *s)
+                          const dc_km_tile *tile, dc_km_scratch *s, dc_km_stay *y)
 {
     const int64_t K = t->K, together = t->panel / K, in_panel = g % together;
     if (c->rough.run) {
-        dc_km_find_nearest(t, c, g * K, K, tile, s);
+        const race r = {s->score, c, g * K, K};
+        find_of_run(t, &r, tile, s, y);
         return;
     }
     const race r = {s->score + in_panel * K * DC_KM_TILE, c, g * K, K};
@@ -262,7 +357,7 @@ void dc_km_block_lloyd(void *ctx, const dc_block *block, int thread, double *lea
     for (int64_t lo = block->lo; lo < block->hi; lo += DC_KM_TILE) {
         const dc_km_tile tile = dc_km_load(t, lo, block->hi, s);
         for (int64_t g = 0; g < a->groups; g++) {
-            find_of_group(t, a->centers, g, a->groups, &tile, s);
+            find_of_group(t, a->centers, g, a->groups, &tile, s, a->stay ? a->stay[g] : NULL);
             add_tile_to_clusters(t, s, &tile, leaf + g * K * d, counts + g * K);
         }
     }
@@ -275,7 +370,7 @@ static void label_block(const dc_km_tiles *t, const dc_km_centers *centers, cons
     for (int64_t lo = block->lo; lo < block->hi; lo += DC_KM_TILE) {
         const dc_km_tile tile = dc_km_load(t, lo, block->hi, s);
         for (int64_t g = 0; g < groups; g++) {
-            find_of_group(t, centers, g, groups, &tile, s);
+            find_of_group(t, centers, g, groups, &tile, s, NULL);
             for (int64_t i = 0; i < tile.n; i++) out->label[(lo + i) * groups + g] = s->label[i];
         }
     }

@@ -131,9 +131,8 @@ static rounded quantize(const float *v, int64_t d, int8_t *q)
 /* The score of centre k is MID - STEP * (2 a q.p) for a row, with an error of at most LENGTH * |r| + LOST * (|a q| +
  * |r|) + ROUNDING. In LOST and ROUNDING are the bounds of set_bounds (kmeans_tiles_kern.c), which hold for the images,
  * and `more` for the rounding of the rough score itself, of about six operations. */
-static void set_centre(const dc_km_centers *c, int64_t d, int64_t k, int64_t place, int8_t *level)
+static void set_centre(const dc_km_rough *r, const dc_km_centers *c, int64_t d, int64_t k, int64_t place, int8_t *level)
 {
-    const dc_km_rough *r = &c->rough;
     const float more = 0x1p-18F, norm = c->norm[k];
     const rounded x = quantize(c->image + k * d, d, level);
     float *term = r->term + place / LANES * LANES * TERMS + place % LANES;
@@ -147,18 +146,18 @@ static void set_centre(const dc_km_centers *c, int64_t d, int64_t k, int64_t pla
     for (int64_t j = d; j < QUAD * r->quads; j++) out[j / QUAD * GROUP + j % QUAD] = SHIFT;
 }
 
-/* Sets the places of a block of centres. */
-static void set_block(const dc_km_tiles *t, const dc_km_centers *c, int64_t block, int8_t *level)
+/* Sets the places of a block of centres: center[BLOCK], -1: none. */
+static void set_block(const dc_km_rough *r, const dc_km_centers *c, int64_t d, const int64_t *center, int64_t block,
+                      int8_t *level)
 {
-    const dc_km_rough *r = &c->rough;
     float *most = r->most + block * TERMS;
     memset(most, 0, TERMS * sizeof *most);
-    for (int64_t place = block * BLOCK; place < (block + 1) * BLOCK; place++) {
-        const int64_t i = place % r->padded, k = place / r->padded * r->run + i;
+    for (int64_t i = 0; i < BLOCK; i++) {
+        const int64_t place = block * BLOCK + i;
         float *term = r->term + place / LANES * LANES * TERMS + place % LANES;
-        term[MID * LANES] = INFINITY; /* no centre: never the nearest */
-        if (i >= r->run || k >= c->m) continue;
-        set_centre(c, t->d, k, place, level);
+        term[MID * LANES] = INFINITY; /* never the nearest */
+        if (center[i] < 0) continue;
+        set_centre(r, c, d, center[i], place, level);
         for (int q = LENGTH; q <= ROUNDING; q++) most[q] = fmaxf(1.001F * term[q * LANES], most[q]);
     }
 }
@@ -168,18 +167,33 @@ void dc_km_rough_project(const dc_km_tiles *t, dc_km_centers *c)
     const dc_km_rough *r = &c->rough;
     const int64_t runs = (c->m + r->run - 1) / r->run;
 #pragma omp parallel for schedule(static)
-    for (int64_t block = 0; block < runs * r->padded / BLOCK; block++)
-        set_block(t, c, block, t->scratch[omp_get_thread_num()].rough.level);
+    for (int64_t block = 0; block < runs * r->padded / BLOCK; block++) {
+        int64_t center[BLOCK];
+        for (int64_t i = 0; i < BLOCK; i++) {
+            const int64_t at = (block * BLOCK + i) % r->padded, k = block * BLOCK / r->padded * r->run + at;
+            center[i] = at < r->run && k < c->m ? k : -1;
+        }
+        set_block(r, c, t->d, center, block, t->scratch[omp_get_thread_num()].rough.level);
+    }
 }
 
-void dc_km_rough_load(const float *u, int64_t n, int64_t d, const dc_km_rough_rows *x)
+void dc_km_rough_take(const dc_km_tiles *t, const dc_km_centers *c, const int64_t *center, int64_t n, dc_km_rough *r)
+{
+    int64_t taken[BLOCK];
+    _Static_assert((int)DC_KM_FAST == (int)BLOCK, "they fill a block");
+    for (int64_t i = 0; i < BLOCK; i++) taken[i] = i < n ? center[i] : -1;
+    set_block(r, c, t->d, taken, 0, t->scratch[0].rough.level);
+}
+
+void dc_km_rough_load(const float *u, const float *square, const int32_t *index, int64_t n, int64_t d,
+                      const dc_km_rough_rows *x)
 {
     const int64_t width = QUAD * quads_of(d);
     for (int64_t i = 0; i < n; i++) {
         int8_t *level = x->level + i * width;
-        const rounded q = quantize(u + i * d, d, level);
+        const rounded q = quantize(u + index[i] * d, d, level);
         memset(level + d, 0, (size_t)(width - d));
-        x->row[i] = (dc_km_rough_row){2 * q.scale, q.lost, q.length + q.lost, -SHIFT * q.sum};
+        x->row[i] = (dc_km_rough_row){2 * q.scale, q.lost, q.length + q.lost, square[index[i]], -SHIFT * q.sum};
     }
     if (n % ROWS == 0) return;
     memset(x->level + n * width, 0, (size_t)((ROWS - n % ROWS) * width));
@@ -218,21 +232,34 @@ static inline void multiply(const uint8_t *centers, const int8_t *rows, const dc
     } while (++j < quads);
 }
 
-/* Forgets centres whose lower bound is above the lowest upper bound. */
+/* Forgets centres whose lower bound is above the limit. */
 static void forget(dc_km_few *f)
 {
     int n = 0;
     for (int j = 0; j < f->n; j++) {
         f->center[n] = f->center[j];
         f->low[n] = f->low[j];
-        n += f->low[j] <= f->upper;
+        n += f->low[j] <= f->limit;
     }
     f->n = n;
+}
+
+/* Sets the limit to distances up to `reach`, or a quarter, farther than the nearest. */
+static void set_limit(dc_km_few *f, float square, float reach)
+{
+    const float nearest = sqrtf(fmaxf(square + f->upper, 0)), more = fminf(reach, nearest / 4);
+    f->limit = f->upper + 1.0001F * (2 * nearest + more) * more;
 }
 
 static void add(dc_km_few *f, int32_t center, float low)
 {
     if (f->n == DC_KM_FEW) forget(f);
+    if (f->n == DC_KM_FEW && f->limit > f->upper) {
+        f->limit = f->upper;
+        f->wide = false;
+        forget(f);
+        if (low > f->limit) return;
+    }
     if (f->n == DC_KM_FEW) {
         f->many = true;
         return;
@@ -243,7 +270,7 @@ static void add(dc_km_few *f, int32_t center, float low)
 
 /* Adds to f those of a block of centres, from number `first` on, that may be the nearest to the row. */
 static void collect(const __m512 score[VECTORS], const float *term, const dc_km_rough_row *row, int64_t first,
-                    dc_km_few *f)
+                    float reach, dc_km_few *f)
 {
     float low[BLOCK];
     __m512 least = _mm512_set1_ps(f->upper);
@@ -257,9 +284,10 @@ static void collect(const __m512 score[VECTORS], const float *term, const dc_km_
         least = _mm512_min_ps(_mm512_add_ps(score[v], error), least);
     }
     f->upper = _mm512_reduce_min_ps(least);
-    const __m512 upper = _mm512_set1_ps(f->upper);
+    set_limit(f, row->square, f->wide ? reach : 0);
+    const __m512 limit = _mm512_set1_ps(f->limit);
     for (int v = 0; v < VECTORS; v++)
-        mask |= (uint64_t)_mm512_cmp_ps_mask(_mm512_loadu_ps(low + v * LANES), upper, _CMP_LE_OQ) << (v * LANES);
+        mask |= (uint64_t)_mm512_cmp_ps_mask(_mm512_loadu_ps(low + v * LANES), limit, _CMP_LE_OQ) << (v * LANES);
     for (; mask; mask &= mask - 1) {
         const int at = __builtin_ctzll(mask);
         add(f, (int32_t)first + at, low[at]);
@@ -268,7 +296,7 @@ static void collect(const __m512 score[VECTORS], const float *term, const dc_km_
 
 /* Compares ROWS rows with the block of centres at `place`, numbered from `first`. */
 static void compare(const dc_km_rough *c, int64_t place, int64_t first, const int8_t *rows, const dc_km_rough_row *row,
-                    dc_km_few *few)
+                    float reach, dc_km_few *few)
 {
     __m512i sum[ROWS][VECTORS];
     const float *term = c->term + place * TERMS, *most = c->most + place / BLOCK * TERMS;
@@ -278,7 +306,7 @@ static void compare(const dc_km_rough *c, int64_t place, int64_t first, const in
         __m512 score[VECTORS];
         __mmask16 mask = 0;
         const float error = row[r].lost * most[LENGTH] + row[r].length * most[LOST] + most[ROUNDING];
-        const __m512 twice = _mm512_set1_ps(row[r].twice), bound = _mm512_set1_ps(few[r].upper + error);
+        const __m512 twice = _mm512_set1_ps(row[r].twice), bound = _mm512_set1_ps(few[r].limit + error);
 #pragma GCC unroll 4
         for (int v = 0; v < VECTORS; v++) {
             const float *of = term + v * LANES * TERMS;
@@ -286,20 +314,44 @@ static void compare(const dc_km_rough *c, int64_t place, int64_t first, const in
             score[v] = _mm512_fnmadd_ps(twice, product, _mm512_load_ps(of + MID * LANES));
             mask |= _mm512_cmp_ps_mask(score[v], bound, _CMP_LE_OQ);
         }
-        if (mask) collect(score, term, &row[r], first, &few[r]);
+        if (mask) collect(score, term, &row[r], first, reach, &few[r]);
     }
 }
 
-void dc_km_rough_rule_out(const dc_km_rough *c, int64_t run, int64_t m, int64_t n, const dc_km_rough_rows *x)
+void dc_km_rough_lowest(const dc_km_rough *c, int64_t n, const dc_km_rough_rows *x, float *lowest)
 {
-    for (int64_t i = 0; i < DC_KM_TILE; i++) {
+    for (int64_t i = 0; i < n; i += ROWS) {
+        __m512i sum[ROWS][VECTORS];
+        const dc_km_rough_row *row = x->row + i;
+        multiply(c->level, x->level + i * c->quads * QUAD, row, c->quads, sum);
+#pragma GCC unroll 4
+        for (int r = 0; r < ROWS; r++) {
+            __m512 least = _mm512_set1_ps(INFINITY);
+            const float error = row[r].lost * c->most[LENGTH] + row[r].length * c->most[LOST] + c->most[ROUNDING];
+#pragma GCC unroll 4
+            for (int v = 0; v < VECTORS; v++) {
+                const float *of = c->term + v * LANES * TERMS;
+                const __m512 product = _mm512_mul_ps(_mm512_cvtepi32_ps(sum[r][v]), _mm512_load_ps(of + STEP * LANES));
+                const __m512 mid = _mm512_load_ps(of + MID * LANES);
+                least = _mm512_min_ps(_mm512_fnmadd_ps(_mm512_set1_ps(row[r].twice), product, mid), least);
+            }
+            lowest[i + r] = _mm512_reduce_min_ps(least) - error;
+        }
+    }
+}
+
+void dc_km_rough_rule_out(const dc_km_rough *c, int64_t run, int64_t m, int64_t n, float reach,
+                          const dc_km_rough_rows *x)
+{
+    for (int64_t i = 0; i < (n + ROWS - 1) / ROWS * ROWS; i++) {
         x->few[i].n = 0;
         x->few[i].many = false;
-        x->few[i].upper = INFINITY;
+        x->few[i].wide = reach > 0;
+        x->few[i].upper = x->few[i].limit = INFINITY;
     }
     for (int64_t k = 0; k < m; k += BLOCK)
         for (int64_t i = 0; i < n; i += ROWS)
-            compare(c, run * c->padded + k, k, x->level + i * c->quads * QUAD, x->row + i, x->few + i);
+            compare(c, run * c->padded + k, k, x->level + i * c->quads * QUAD, x->row + i, reach, x->few + i);
     for (int64_t i = 0; i < n; i++) {
         forget(&x->few[i]);
         x->few[i].many |= x->few[i].n == 0; /* a value that is not a number */
@@ -308,19 +360,31 @@ void dc_km_rough_rule_out(const dc_km_rough *c, int64_t run, int64_t m, int64_t 
 
 #else
 
+void dc_km_rough_take(const dc_km_tiles *t, const dc_km_centers *c, const int64_t *center, int64_t n, dc_km_rough *r)
+{
+    (void)t, (void)c, (void)center, (void)n, (void)r;
+}
+
+void dc_km_rough_lowest(const dc_km_rough *r, int64_t n, const dc_km_rough_rows *x, float *lowest)
+{
+    (void)r, (void)n, (void)x, (void)lowest;
+}
+
 void dc_km_rough_project(const dc_km_tiles *t, dc_km_centers *c)
 {
     (void)t, (void)c;
 }
 
-void dc_km_rough_load(const float *u, int64_t n, int64_t d, const dc_km_rough_rows *x)
+void dc_km_rough_load(const float *u, const float *square, const int32_t *index, int64_t n, int64_t d,
+                      const dc_km_rough_rows *x)
 {
-    (void)u, (void)n, (void)d, (void)x;
+    (void)u, (void)square, (void)index, (void)n, (void)d, (void)x;
 }
 
-void dc_km_rough_rule_out(const dc_km_rough *c, int64_t run, int64_t m, int64_t n, const dc_km_rough_rows *x)
+void dc_km_rough_rule_out(const dc_km_rough *c, int64_t run, int64_t m, int64_t n, float reach,
+                          const dc_km_rough_rows *x)
 {
-    (void)c, (void)run, (void)m;
+    (void)c, (void)run, (void)m, (void)reach;
     for (int64_t i = 0; i < n; i++) x->few[i].many = true;
 }
 

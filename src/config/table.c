@@ -100,6 +100,9 @@ static const dc_key_choice resumes[] = {
 static const dc_key_choice row_outputs[] = {{"none", DC_ROWS_NONE}, {"full", DC_ROWS_FULL}, {NULL, 0}};
 static const dc_key_choice q_outputs[] = {{"top1", DC_Q_TOP1}, {"top", DC_Q_TOP}, {"full", DC_Q_FULL}, {NULL, 0}};
 
+static const dc_key_choice residencies[] = {
+    {"auto", DC_RESIDENCY_AUTO}, {"memory", DC_RESIDENCY_MEMORY}, {"stream", DC_RESIDENCY_STREAM}, {NULL, 0}};
+
 #define KEY(s, n, t, member, def) .section = s, .name = n, .type = t, .offset = AT(member), .fallback = def
 
 /* clang-format off */
@@ -211,12 +214,16 @@ const dc_key dc_key_table[] = {
      .verbs = DC_USE_FIT | DC_USE_KMEANS,
      .doc = "After this long without progress, the job ends with exit code 70; 0: never."},
 
-    {KEY("input", "data", DC_KEY_PATH, input.data, ""), .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
+    {KEY("input", "data", DC_KEY_FILES, input.data, ""), .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
      .also = "dataset file path",
      .doc =
          "HDF5 file with /X [N, D] and, if there are labels, /y [N], or an .h5ad of AnnData, sparse or dense; `dcmpi "
-         "convert` makes one from other formats. builtin:glyphs is the built-in problem, generated in memory. Labels "
-         "only score the result."},
+         "convert` makes one from other formats. Also an .npy file, file.h5:dataset, or many files as one data set: a "
+         "list, or a glob such as shards/*.npy, which gives the files in byte order of their names. Built-in data are "
+         "made in memory: builtin:glyphs, pictures; "
+         "builtin:embeddings,rows=N,width=D,clusters=K,duplicates=SHARE,type=float32, a mixture on the sphere with "
+         "near "
+         "duplicates (README). Labels only score the result."},
     {KEY("input", "scale", DC_KEY_CHOICE, input.scale, "unit"), .choices = scales, .verbs = DC_USE_FIT | DC_USE_KMEANS,
      .result = true, .also = "scaling normalize", .source = GUO ", x/255",
      .doc = "unit: the range of the whole matrix to [0, 1] (0..255 for uint8). symmetric: to [-1, 1]. dec: times a "
@@ -287,7 +294,14 @@ const dc_key dc_key_table[] = {
          "percentiles of the mean, by median and median absolute deviation."},
     {KEY("input", "rows", DC_KEY_INT, input.rows, "0"), .min = 0, .max = MAX_COUNT, .unit = "rows",
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "n_samples max_rows",
-     .doc = "Use only this many rows, the first ones; 0: all (of the built-in problem: 10000)."},
+     .doc =
+         "Use only this many rows, the first ones; 0: all (of builtin:glyphs: 10000, of builtin:embeddings: 100000)."},
+    {KEY("input", "residency", DC_KEY_CHOICE, input.residency, "auto"), .choices = residencies,
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .also = "streaming out_of_core mmap memmap",
+     .doc = "Where the rows are while the job runs. memory: read once. stream: in their files; every pass reads them "
+            "again, while the rows before are used, and memory does not grow with them. The results are the same bits. "
+            "auto: memory if the job then fits into what is free, else stream if the rows can be read in place (dense, "
+            "not in chunks, no transforms of counts); the log says which and why."},
     {KEY("input", "matrix", DC_KEY_PATH, input.matrix, ""), .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
      .also = "layer raw use_raw layers anndata h5ad sparse csr",
      .doc =
