@@ -69,6 +69,13 @@ static void random_value(const dc_key *key, char *text, size_t cap)
         snprintf(text, cap, "%s", *key->fallback ? decoders[next(3)] : encoders[next(3)]);
         break;
     }
+    case DC_KEY_FILES: {
+        static const char *const files[] = {
+            "a.h5", "shards/*.npy",       "[a.npy, \"b c.npy\", 'd, \"e\".h5:emb']", "[\"[x]\"]", "[x].npy",
+            "#",    "[true, \"a\", a\\b]"};
+        snprintf(text, cap, "%s", files[next(DC_COUNT_OF(files))]);
+        break;
+    }
     case DC_KEY_PATH: {
         static const char *const paths[] = {
             "a.h5", "/data/x y.h5", "#",  "true", "a: b", "\"q\\\"", "\xc3\xa4", "-", "12", "'", "[a]", "{",
@@ -91,7 +98,9 @@ static void random_config(dc_config *cfg)
         if (dc_key_in_use(cfg, key, DC_USE_FIT, why, sizeof why))
             refused += dc_key_set(cfg, key, text, "random") != DC_OK;
     }
-    if (dc_has_word(dc_method_row(cfg->cluster.method)->traits, "training")) cfg->cluster.on = DC_ON_EMBEDDING;
+    const bool trains = dc_has_word(dc_method_row(cfg->cluster.method)->traits, "training");
+    if (trains) cfg->cluster.on = DC_ON_EMBEDDING;
+    if (!trains || cfg->cluster.init == DC_START_WEIGHTS) cfg->cluster.init = DC_START_KMEANS;
     for (int i = 0; (key = dc_key_at(i)); i++) {
         random_value(key, text, sizeof text);
         if (strcmp(key->name, "weights") == 0 || key->type == DC_KEY_CHOICE || key->type == DC_KEY_METHOD) continue;
@@ -101,7 +110,7 @@ static void random_config(dc_config *cfg)
     CHECK_INT(refused, 0);
     cfg->input.rows = 0;
     if (cfg->cluster.final != DC_FINAL_NONE) cfg->cluster.final_kmeans = false;
-    if (dc_has_word(dc_method_row(cfg->cluster.method)->traits, "training")) cfg->cluster.on = DC_ON_EMBEDDING;
+    if (trains) cfg->cluster.on = DC_ON_EMBEDDING;
     cfg->cluster.opt.warmup = 0;
     cfg->pretrain.opt.lr_min = fmin(cfg->pretrain.opt.lr_min, cfg->pretrain.opt.lr);
     cfg->cluster.opt.lr_min = fmin(cfg->cluster.opt.lr_min, cfg->cluster.opt.lr);

@@ -351,6 +351,26 @@ static dc_val record_student(dc_graph *g, sizes s, int variant)
     return dc_student(g, alpha[variant], z, vector(g, centers[variant], s.w));
 }
 
+/* Centres with either target, then a layer with either; the sums of q are not those of the rows. */
+static dc_val record_target(dc_graph *g, sizes s, int variant)
+{
+    enum { K = 5, L_MAX = 17 };
+    static float param[K * (L_MAX + 1)];
+    static double f[K];
+    static dc_soft_target target;
+    for (int i = 0; i < K * (L_MAX + 1); i++) param[i] = (float)((i * 29) % 37 - 18) / 10;
+    for (int k = 0; k < K; k++) f[k] = k == 3 ? 0 : 0.5 + k;
+    target = (dc_soft_target){.kind = variant % 2 ? DC_TARGET_ROOT : DC_TARGET_SQUARE,
+                              .model = variant < 2 ? DC_SOFT_STUDENT : DC_SOFT_HEAD,
+                              .alpha = 1.7,
+                              .K = K,
+                              .L = s.w,
+                              .N = 100,
+                              .param = param,
+                              .f = f};
+    return dc_target_of(g, &target, rows(g, s.w));
+}
+
 /* The product of a layer with a norm, and what is done to it; the rows are images of so many pixels. */
 static dc_val record_norm(dc_graph *g, sizes s, int64_t pixels, dc_norm norm, dc_act act, dc_pass pass)
 {
@@ -486,6 +506,7 @@ static const op_case cases[] = {
     {"running-mean", 2, record_running_mean, {SIGNED, POSITIVE, NUMBERS, SUMS}},
     {"student-kl", 3, record_student_kl, {SIGNED, SIGNED, SHARES}},
     {"student", 3, record_student, {0}},
+    {"target", 4, record_target, {0}},
     {"concat", 2, record_concat, {0}},
     {"columns", 4, record_columns, {0}},
     {"cross-entropy", 3, record_cross_entropy, {SHARES}},

@@ -3,6 +3,7 @@
 #include <omp.h>
 
 #include "check.h"
+#include "dcmpi/la.h"
 #include "t51_sparse.h"
 
 static void check_rows(const t51_rows *r)
@@ -78,6 +79,27 @@ static void check_transposed(const t51_rows *r, int64_t k)
     free(X), free(Y), free(again), free(expected);
 }
 
+/* Distances from a row far away, and from copies of the rows that differ in their last digits, where terms cancel. */
+static void check_distances(const t51_rows *r)
+{
+    const int64_t N = r->N, D = r->D;
+    float *y = t51_alloc(D, sizeof *y);
+    for (int64_t i = 0; i < N; i++)
+        for (int near = 0; near < 2; near++) {
+            double square = 0, expected = 0;
+            dc_rng_fill_uniform(y, (size_t)D, 516, 3, 1);
+            for (int64_t c = 0; c < D; c++) {
+                const float x = r->dense[i * D + c];
+                if (near) y[c] = x + 1e-7f * y[c];
+                square += (double)y[c] * (double)y[c];
+                expected += ((double)x - (double)y[c]) * ((double)x - (double)y[c]);
+            }
+            CHECK_NEAR(dc_csr_square_distance(&r->csr, i, y, square), expected, 1e-9 * expected);
+            CHECK_NEAR(dc_square_distance(r->dense + i * D, y, D), expected, 1e-12 * expected);
+        }
+    free(y);
+}
+
 static void bounds(void)
 {
     dc_csr m = {.D = 100};
@@ -97,6 +119,7 @@ int main(void)
     for (int factors = 0; factors < 2; factors++) {
         t51_rows r = t51_make(131, 203, 12, 5, factors, 516);
         check_rows(&r);
+        check_distances(&r);
         for (size_t i = 0; i < DC_COUNT_OF(widths); i++) check_times(&r, widths[i]), check_transposed(&r, widths[i]);
         t51_free(&r);
     }

@@ -18,24 +18,45 @@ typedef struct {
     dc_soft_stats stats;
 } refresh;
 
+/* The rows as they pass by: pieces of at most 100 rows, which end with their block. */
+static void count_rows(dc_comm *comm, refresh *r, int64_t K, const int32_t *next)
+{
+    dc_soft_counter *counter;
+    CHECK_OK(dc_soft_create(&counter, &r->part, K));
+    for (int again = 0; again < 2; again++) { /* what was counted before dc_soft_begin() is forgotten */
+        dc_soft_begin(counter);
+        for (dc_block b = {0}; dc_part_next_block(&r->part, &b);)
+            for (int64_t i = b.lo; i < b.hi; i += 100) {
+                const int64_t n = DC_MIN(b.hi - i, (int64_t)100);
+                if (!again) r->label[i] = next[i];
+                for (int64_t j = i; again && j < i + n; j++) r->label[j] = (int32_t)((r->part.row_lo + j) % K);
+                dc_soft_add(counter, i, n, r->q + i * K, next + i, r->label + i);
+                if (!again) break;
+            }
+    }
+    dc_soft_finish(comm, counter, &r->stats);
+    dc_soft_destroy(&counter);
+}
+
 static void run(dc_comm *comm, int64_t N, int64_t K, int64_t L, const float *Z, const float *M, refresh *r)
 {
-    dc_sum *sum;
+    dc_soft_target t = {.kind = DC_TARGET_SQUARE, .model = DC_SOFT_STUDENT, .alpha = 1.7, .K = K, .L = L};
     *r = (refresh){0};
     CHECK_OK(dc_part_init(&r->part, N, 8, dc_comm_size(comm), dc_comm_rank(comm)));
     const int64_t n = dc_part_rows(&r->part), lo = r->part.row_lo;
     r->q = t6_alloc(n * K, sizeof *r->q), r->p = t6_alloc(n * K, sizeof *r->p),
     r->label = t6_alloc(n, sizeof *r->label);
-    for (int64_t i = 0; i < n; i++) r->label[i] = (int32_t)((lo + i) % K);
     r->stats = (dc_soft_stats){.f = r->f, .size = r->size};
     int32_t *next = t6_alloc(n, sizeof *next);
     dc_softassign(Z + lo * L, M, n, K, L, 1.7, r->q, next);
-    CHECK_OK(dc_soft_count(comm, &r->part, r->q, K, next, r->label, &r->stats));
+    count_rows(comm, r, K, next);
     free(next);
-    memcpy(r->p, r->q, (size_t)(n * K) * sizeof *r->p);
-    CHECK_OK(dc_sum_create(&sum, &r->part, DC_TARGET_SUMS));
-    r->loss = dc_target_refresh(comm, &r->part, DC_TARGET_SQUARE, r->f, K, sum, r->p, &r->odd);
-    dc_sum_destroy(&sum);
+    dc_target(r->q, r->f, n, K, N, r->p);
+    CHECK_OK(dc_target_create(&t, &r->part));
+    memcpy(t.param, M, dc_target_params(&t) * sizeof *t.param);
+    memcpy(t.f, r->f, (size_t)K * sizeof *t.f);
+    r->loss = dc_target_loss(comm, &t, Z + lo * L, &r->odd);
+    dc_target_release(&t);
 }
 
 static void drop(refresh *r)
@@ -106,17 +127,17 @@ static void count_odd_rows(dc_comm *comm)
 {
     enum { N = 41, K = 3 };
     dc_part part;
-    dc_sum *sum;
+    dc_soft_target t = {.kind = DC_TARGET_ROOT, .model = DC_SOFT_STUDENT, .alpha = 1, .K = K, .L = 1};
     int64_t odd = -1, expected = 0;
-    float p[N * K];
+    float z[N];
     CHECK_OK(dc_part_init(&part, N, 8, dc_comm_size(comm), dc_comm_rank(comm)));
-    CHECK_OK(dc_sum_create(&sum, &part, DC_TARGET_SUMS));
-    for (int64_t i = 0; i < dc_part_rows(&part); i++)
-        for (int64_t k = 0; k < K; k++) p[i * K + k] = (part.row_lo + i) % 4 == 1 && k == 1 ? NAN : 0.25f;
+    CHECK_OK(dc_target_create(&t, &part));
+    for (int64_t i = 0; i < dc_part_rows(&part); i++) z[i] = (part.row_lo + i) % 4 == 1 ? NAN : 0.25f;
     for (int64_t i = 0; i < N; i++) expected += i % 4 == 1;
-    (void)dc_target_refresh(comm, &part, DC_TARGET_SQUARE, (double[]){10, 10, 21}, K, sum, p, &odd);
+    for (int k = 0; k < K; k++) t.f[k] = 10 + k, t.param[k] = (float)k;
+    (void)dc_target_loss(comm, &t, z, &odd);
     CHECK_INT(odd, expected);
-    dc_sum_destroy(&sum);
+    dc_target_release(&t);
 }
 
 int main(void)

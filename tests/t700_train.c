@@ -8,6 +8,7 @@
 #include "dcmpi/rng.h"
 #include "dcmpi/train.h"
 #include "method_keys.h"
+#include "take_q.h"
 
 enum { N = 331, D = 24, SHARDS = 16, K = 10, EXAMPLES = 3 }; /* prime N, no multiple of the shards */
 
@@ -102,6 +103,7 @@ static dc_cluster_config clustering(const setup *s, const char *method, int64_t 
                                .update_interval = 7,
                                .max_iter = max_iter,
                                .tol = 0,
+                               .gives_q = true,
                                .opt = {.kind = DC_OPT_SGD, .lr = 0.01, .momentum = 0.9}};
 }
 
@@ -152,13 +154,15 @@ static void test_divergence(dc_comm *comm)
 
 static void check_result(dc_comm *comm, const setup *s, const dc_cluster_result *r)
 {
+    static float own[N * K];
     const int64_t n = dc_part_rows(&s->data->part);
     int64_t bad = 0, rows = n;
+    take_q(r->q, n, K, own);
     for (int64_t i = 0; i < n; i++) {
         double sum = 0, best = -1;
         int64_t arg = -1;
         for (int64_t j = 0; j < K; j++) {
-            const double q = (double)r->q[i * K + j];
+            const double q = (double)own[i * K + j];
             sum += q;
             if (q > best) best = q, arg = j;
         }

@@ -5,6 +5,7 @@
 #include "dcmpi/log.h"
 #include "golden/golden_net.h"
 #include "method_keys.h"
+#include "take_q.h"
 
 enum { N = 17, K = 3, RECORDS_MAX = 11, STEPS = 10, COLUMNS = 4 };
 
@@ -47,6 +48,7 @@ static dc_cluster_config configure(const golden_run *run, const dc_part *part)
                                .batch = N,
                                .update_interval = run->interval,
                                .max_iter = STEPS,
+                               .gives_q = true,
                                .opt = *run->opt};
 }
 
@@ -87,13 +89,15 @@ static void check_counts(const golden_run *run, const float *counts, const int o
 static void check_rows(const golden_run *run, const dc_part *part, const dc_cluster_result *r, const int order[K])
 {
     double q[N * K], worst = 0;
+    float own[N * K];
     bool labels = true;
     read_array(run, "q", q, N * K);
+    take_q(r->q, dc_part_rows(part), K, own);
     for (int64_t i = 0; i < dc_part_rows(part); i++) {
         const double *golden = q + (part->row_lo + i) * K;
         int best = 0;
         for (int k = 0; k < K; k++) {
-            worst = fmax(worst, fabs((double)r->q[i * K + order[k]] - golden[k]));
+            worst = fmax(worst, fabs((double)own[i * K + order[k]] - golden[k]));
             if (golden[k] > golden[best]) best = k;
         }
         worst = fmax(worst, fabs((double)r->confidence[i] - golden[best]));

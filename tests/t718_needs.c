@@ -214,7 +214,7 @@ static void test_method(dc_comm *comm, const dc_method *method, int way)
     const double updated = n.phase.state_bytes / 8, moments = 8 * (double)r.slab.n * DC_MAX(method->n_steps - 1, 0);
     check_held(&r, &n.phase, method->n_steps ? mpi_bytes(&r, updated) : 0, moments);
     CHECK_NEAR(n.phase.params_bytes, 4 * (double)r.model.params.n, 0);
-    CHECK_NEAR(n.result_bytes, (double)dc_part_rows(&r.data->part) * 4 * (L + 2 + K), 300);
+    CHECK_NEAR(n.result_bytes, (double)dc_part_rows(&r.data->part) * 4 * (L + 2), 300);
     const double kmeans = 4 * 2 * K * L + 8 * (2 * 4 + 2), mixture = 8 * (7 + 2 * (K + K * L + K * L * L) + 3);
     const double lists = 16 * 7 * (double)r.data->part.N; /* of neighbours, for the scales */
     CHECK_NEAR(n.kmeans.saved_bytes,
@@ -225,6 +225,26 @@ static void test_method(dc_comm *comm, const dc_method *method, int way)
                0);
     dc_history_release(&history);
     dc_cluster_result_release(&result);
+    run_close(&r);
+}
+
+/* A result that can give q of all rows keeps the inference, but not q. */
+static void test_q(dc_comm *comm)
+{
+    run r;
+    dc_history history = {0};
+    dc_cluster_result result;
+    dc_cluster_needs n;
+    const dc_method *idec = dc_method_find("idec");
+    run_open(comm, &r, 0, idec);
+    dc_cluster_config cfg = cluster_config(&r, idec);
+    cfg.gives_q = true;
+    CHECK_OK(dc_cluster_needs_of(comm, &r.sketch, &cfg, &n));
+    CHECK_OK(dc_train_cluster(comm, &r.model, &cfg, &history, &result));
+    const size_t with = dc_mem_current_bytes();
+    dc_cluster_result_release(&result);
+    CHECK_NEAR((double)(with - dc_mem_current_bytes()), n.result_bytes, 4096);
+    dc_history_release(&history);
     run_close(&r);
 }
 
@@ -387,6 +407,7 @@ int main(void)
         test_method(comm, dc_method_find("idec"), way);
     }
     for (int i = 0; dc_method_at(i); i++) test_method(comm, dc_method_at(i), 0);
+    test_q(comm);
     test_start(comm);
     test_layers(comm, 0);
     test_layers(comm, SIZE_MAX);

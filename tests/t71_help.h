@@ -20,7 +20,7 @@ typedef struct {
     dc_method_state *state;
     dc_graph *graph[DC_METHOD_STEPS]; /* [method->n_steps], as are the steps */
     dc_step *step[DC_METHOD_STEPS];
-    float *Z, *q;
+    float *Z;
     int32_t *labels;
 } clustering_setup;
 
@@ -39,6 +39,12 @@ static inline void clustering_configure(clustering_setup *s)
         .epoch_steps = (N - 1) / BATCH + 1};
 }
 
+static inline void clustering_count(void *ctx, int64_t lo, int64_t n, const float *q, const int32_t *label)
+{
+    int32_t before[K];
+    for (int64_t i = 0; i < n; i++) dc_soft_add(ctx, lo + i, 1, q + i * K, label + i, before);
+}
+
 /* Centres, labels and target. */
 static inline void clustering_start(dc_comm *comm, clustering_setup *s)
 {
@@ -47,18 +53,21 @@ static inline void clustering_start(dc_comm *comm, clustering_setup *s)
     int64_t size[K];
     dc_embedder *embedder;
     dc_refresh refresh;
+    dc_soft_counter *counter;
     dc_soft_stats stats = {.f = f, .size = size};
-    CHECK_OK(dc_mem_alloc(&s->Z, n * L, sizeof *s->Z, "Z"));
-    CHECK_OK(dc_mem_alloc(&s->q, n * K, sizeof *s->q, "q"));
     CHECK_OK(dc_mem_alloc(&s->labels, n, sizeof *s->labels, "labels"));
     CHECK_OK(dc_embedder_create(&embedder, s->method, &s->env));
-    const dc_embedded out = {s->Z, s->q, s->labels};
-    dc_inferred rows = {.Z = s->Z, .q = s->q, .label = s->labels};
+    CHECK_OK(dc_soft_create(&counter, &s->data->part, K));
+    dc_embedded out = {.Z = s->Z, .label = s->labels};
+    dc_inferred rows = {.Z = s->Z, .label = s->labels};
     dc_embed(embedder, s->data, &s->timers, &out);
     CHECK_OK(s->method->start(comm, s->state, &rows));
+    dc_soft_begin(counter);
+    out.count = clustering_count, out.ctx = counter;
     dc_embed(embedder, s->data, &s->timers, &out);
     dc_embedder_destroy(&embedder);
-    CHECK_OK(dc_soft_count(comm, &s->data->part, s->q, K, s->labels, s->labels, &stats));
+    dc_soft_finish(comm, counter, &stats);
+    dc_soft_destroy(&counter);
     rows.f = f;
     if (s->method->refresh) CHECK_OK(s->method->refresh(comm, s->state, &rows, &refresh));
 }
@@ -100,6 +109,8 @@ static inline void clustering_open(dc_comm *comm, const dc_method *method, bool 
     s->model.strict = strict;
     s->model.gather_rows = gather_rows;
     s->env.value = s->model.params.value;
+    CHECK_OK(dc_mem_alloc(&s->Z, (size_t)(dc_part_rows(&s->data->part) * L), sizeof *s->Z, "Z"));
+    s->env.Z = s->Z;
     CHECK_OK(method->create(&s->env, &s->state));
     clustering_start(comm, s);
     for (int i = 0; i < method->n_steps; i++) {
@@ -118,7 +129,6 @@ static inline void clustering_close(clustering_setup *s)
     dc_model_release(&s->model);
     dc_progress_close(&s->progress);
     dc_mem_free(&s->Z);
-    dc_mem_free(&s->q);
     dc_mem_free(&s->labels);
     dc_dataset_destroy(&s->data);
 }

@@ -94,6 +94,12 @@ static prediction whole, piecewise, moved;
 static float rows[MAX_ROWS * D], trained_Z[MAX_ROWS * L], trained_q[MAX_ROWS * K];
 static int32_t trained_label[MAX_ROWS];
 
+static void keep_q(void *ctx, int64_t lo, int64_t n, float *q, int32_t *label)
+{
+    (void)ctx, (void)label;
+    memcpy(trained_q + lo * K, q, (size_t)(n * K) * sizeof *q);
+}
+
 static void test_own_rows(dc_gidx N)
 {
     const dc_part part = part_of(N, SHARDS);
@@ -101,7 +107,7 @@ static void test_own_rows(dc_gidx N)
     dc_trained t;
     make_model(&t, &part);
     make_rows(rows, part.row_lo, n, 1, N);
-    embed_as_training(&t, &part, rows, &(dc_embedded){trained_Z, trained_q, trained_label});
+    embed_as_training(&t, &part, rows, &(dc_embedded){.Z = trained_Z, .label = trained_label, .see = keep_q});
     predict(&t, &part, rows, MAX_ROWS, &whole);
     CHECK(memcmp(whole.Z, trained_Z, (size_t)(n * L) * sizeof(float)) == 0);
     CHECK(memcmp(whole.label, trained_label, (size_t)n * sizeof(int32_t)) == 0);

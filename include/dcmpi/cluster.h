@@ -30,6 +30,7 @@ typedef struct {
                           */
     const float *first;  /* [K x d], with n_init 1: centres to start from; NULL: seeded; borrowed */
     dc_state *state;     /* keeps the state of the iterations, under the phase's name; NULL: not kept; borrowed */
+    bool spherical;      /* rows have length 1, and centres are given length 1 after each update */
     bool quiet;          /* no line in the log */
 } dc_kmeans_config;
 
@@ -44,8 +45,8 @@ typedef struct {
     int64_t reseeded; /* empty clusters that were given a new centre, over all restarts */
 } dc_kmeans_result;
 
-/* k-means of N rows (Lloyd 1982) from n_init restarts. All restarts advance in one pass over the rows and one reduction
- * per iteration. Collective; the same bits for every number of ranks and threads.
+/* k-means of N rows (Lloyd 1982; spherical: Dhillon and Modha 2001) from n_init restarts. All restarts advance in one
+ * pass over the rows and one reduction per iteration. Collective; the same bits for every number of ranks and threads.
  *
  * The lowest inertia wins (ties: first restart). The centre of an empty cluster moves to the row farthest from its
  * nearest centre (ties: lowest row); several empty clusters take the farthest rows in order. If all rows lie on
@@ -84,6 +85,16 @@ DC_CHECKED dc_status dc_kmeans_needs_of(dc_comm *comm, const dc_part *part, int6
  * threaded if called outside a parallel region; a row's label does not depend on its position. */
 void dc_nearest(const float *X, const float *M, int64_t n, int64_t K, int64_t d, int32_t *label);
 
+/* The same for many rows and centres, by products as in dc_kmeans: one finder for the centres M [K x d], borrowed.
+ * Local. Errors: DC_ERR_MEMORY. */
+typedef struct dc_finder dc_finder;
+DC_CHECKED dc_status dc_finder_create(dc_finder **out, const float *M, int64_t K, int64_t d);
+void dc_finder_destroy(dc_finder **f);
+/* label[n] of X [n x d]. Threaded over tiles of 256 rows; not inside a parallel region. */
+void dc_finder_label(dc_finder *f, const float *X, int64_t n, int32_t *label);
+/* Memory of a finder. */
+double dc_finder_bytes(int64_t K, int64_t d);
+
 /* out[K x d]: mean of the squared differences from its centre over the rows of each cluster, by column; 0 for a cluster
  * without rows. centers [K x d]; label[n]. The same bits for every number of ranks and threads.
  * Collective: one reduction. Errors: DC_ERR_MEMORY. */
@@ -116,25 +127,54 @@ typedef struct {
     int64_t changed;  /* rows whose label has changed */
     double sum_check; /* max over rows of |sum_j q_ij - 1|; NaN if q has a NaN on this rank */
 } dc_soft_stats;
-/* Fills *stats from this rank's rows q [n x K] and their new labels next[n]; labels[n] holds the old labels on entry,
- * the new ones on return. The same bits for every number of ranks and threads. Collective: one reduction of 2K+1
- * doubles and one maximum. Errors: DC_ERR_MEMORY. */
-DC_CHECKED dc_status dc_soft_count(dc_comm *comm, const dc_part *part, const float *q, int64_t K, const int32_t *next,
-                                   int32_t *labels, dc_soft_stats *stats);
-
-/* Temporary memory of dc_soft_count(), measured in a rehearsal (mem.h). Local. Errors: DC_ERR_MEMORY. */
-DC_CHECKED dc_status dc_soft_count_bytes(const dc_part *part, int64_t K, double *bytes);
+/* Counts q and labels while the rows pass by, so that nobody keeps q of all rows. After dc_soft_begin(), all rows of
+ * this rank are added in order, in pieces that lie in one block (part.h) each: rows [lo, lo + n) have q [n x K] and new
+ * labels next[n]; labels[n] holds their old labels on entry, the new ones on return. One thread at a time adds. The
+ * statistics have the same bits for every number of ranks and threads, and for any pieces. dc_soft_finish() is
+ * collective: one reduction of 2K+1 doubles and one maximum. All memory is allocated by dc_soft_create(): errors:
+ * DC_ERR_MEMORY. */
+typedef struct dc_soft_counter dc_soft_counter;
+DC_CHECKED dc_status dc_soft_create(dc_soft_counter **out, const dc_part *part, int64_t K);
+void dc_soft_destroy(dc_soft_counter **c);
+void dc_soft_begin(dc_soft_counter *c);
+void dc_soft_add(dc_soft_counter *c, int64_t lo, int64_t n, const float *q, const int32_t *next, int32_t *labels);
+void dc_soft_finish(dc_comm *comm, dc_soft_counter *c, dc_soft_stats *stats);
 
 /* p_ij = (q_ij^2/f_j) / sum_k(q_ik^2/f_k), f floored at 1e-12 N (Xie et al. 2016, equation 3). q, p [n x K]; p may be
  * q. Local; threaded if called outside a parallel region. */
 void dc_target(const float *q, const double *f, int64_t n, int64_t K, dc_gidx N, float *p);
-/* dc_target(), or p_ij ~ q_ij / sqrt(f_j) with DC_TARGET_ROOT (Dizaji et al. 2017), in place for all rows: p holds q on
- * entry. Returns (1/N) sum_i KL(p_i || q_i); *odd: number of rows of p, over all ranks, that do not sum to 1. `sum`: an
- * accumulator of DC_TARGET_SUMS values. Collective: one reduction. */
-enum { DC_TARGET_SUMS = 2 };
+
 typedef enum { DC_TARGET_SQUARE, DC_TARGET_ROOT } dc_target_kind;
-double dc_target_refresh(dc_comm *comm, const dc_part *part, dc_target_kind kind, const double *f, int64_t K,
-                         dc_sum *sum, float *p, int64_t *odd);
+typedef enum {
+    DC_SOFT_STUDENT, /* q is the Student-t assignment to centres */
+    DC_SOFT_HEAD     /* q is the softmax of a dense layer */
+} dc_soft_model;
+/* A target that stays while the model moves on: what the targets of all rows follow from, besides their embedding as it
+ * was when the target was made. It takes K (L + 2) numbers; p [N x K] is never kept. */
+typedef struct dc_soft_target {
+    dc_target_kind kind; /* p ~ q^2/f as in dc_target(), or p ~ q/sqrt(f) (Dizaji et al. 2017) */
+    dc_soft_model model;
+    double alpha; /* of Student's t */
+    int64_t K, L;
+    dc_gidx N;
+    float *param; /* centres [K x L], or the layer's weights [L x K] and then its bias [K]; owned, set by the caller */
+    double *f;    /* [K] sums of q over all N rows; owned, set by the caller */
+    float *tile;  /* of dc_target_loss(): p of a few rows, for each thread; owned */
+    dc_sum *sum;  /* owned */
+} dc_soft_target;
+/* Allocates the arrays of *t, whose kind, model, alpha, K and L are set; N follows from `part`, which is borrowed.
+ * Local. Errors: DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_target_create(dc_soft_target *t, const dc_part *part);
+void dc_target_release(dc_soft_target *t);
+/* Floats of t->param. */
+size_t dc_target_params(const dc_soft_target *t);
+/* Mean over all rows of KL(p_i || q_i); *odd: number of rows of p, over all ranks, that do not sum to 1. Z [n x L]:
+ * the rows as they were when t->f was counted. Collective: one reduction. */
+double dc_target_loss(dc_comm *comm, const dc_soft_target *t, const float *Z, int64_t *odd);
+/* The targets p, [batch x K], of rows z [batch x L] as they were when the target was made; *t must outlive the graph.
+ * Constant. */
+dc_val dc_target_of(dc_graph *g, const dc_soft_target *t, dc_val z);
+#define dc_target_of(g, t, z) dc_target_of(DC_RECORDED_AT(g), t, z)
 
 /* Records KL(p_i || q_i) of each row, [batch x 1]. q is the Student-t assignment of z [batch x L] to centers [K x L]; p
  * [batch x K] is constant. */

@@ -86,6 +86,9 @@ static inline bool dc_csr_pays(const dc_csr *m, dc_gidx N)
 
 /* ---- Rows -------------------------------------------------------------------------------------------------------- */
 
+/* |x - y|^2 of row i and y[D], in double, in time that follows the values of the row; y_square: |y|^2. Where the two
+ * are so near that its terms cancel, it is the sum of all squared differences. */
+double dc_csr_square_distance(const dc_csr *m, int64_t i, const float *y, double y_square);
 /* out[n x D]: rows [lo, lo + n) with their zeros. */
 void dc_csr_rows(const dc_csr *m, int64_t lo, int64_t n, float *out);
 /* Y[n x k] = rows [lo, lo + n) times W [D x k], of which rows begin ldw values apart. Each value is a sum over the

@@ -66,8 +66,7 @@ double dc_eigh_bytes(int64_t n);
  * of largest magnitude, the first among equals, positive. */
 void dc_orient(int64_t n, double *x);
 
-/* ---- Orthogonal bases, singular values; by LAPACK in one thread, like dc_eigh() -----------------------------------
- */
+/* ---- Orthogonal bases, singular values; by LAPACK in one thread, like dc_eigh() ---------------------------------- */
 
 /* Columns of A[m x n], row-major, m >= n, become an orthonormal basis of a space that contains their span, by
  * Householder reflections of tiles of rows, and of what these leave: also if they depend on each other. Threaded; the
@@ -97,5 +96,8 @@ bool dc_la_blas_core_is_old(const char **advice);
 
 /* Single-precision FMA peak of this process in FLOP/s: `threads` threads, about 0.1 s of independent FMAs. */
 double dc_la_measure_peak_flops(int threads);
+
+/* |x - y|^2 of two rows of d floats: differences and sums in double, in a fixed order. */
+double dc_square_distance(const float *x, const float *y, int64_t d);
 
 #endif

@@ -22,6 +22,7 @@ typedef struct {
     dc_kmeans_config kmeans;
     const dc_slab *slab; /* the autoencoder, and what the method's build() added */
     float *value;        /* [slab->n] values of the slab in this run */
+    float *Z; /* [n x L] where a run keeps the embedding of all rows as of the last refresh; NULL without layers */
     int64_t epoch_steps; /* steps per epoch: each row is seen once */
     dc_rows input;       /* the scaled rows of the data, which the network reads; without layers these are clustered */
     double kmeans_bytes; /* for start_bytes alone: memory of k-means on what is clustered */
@@ -49,7 +50,6 @@ enum {
 /* Output of the method's inference for all rows of this rank. */
 typedef struct {
     const float *Z;       /* [n x L] "embedding"; NULL without layers: dc_method_rows() gives what is clustered */
-    const float *q;       /* [n x K] "q", soft assignment */
     const int32_t *label; /* [n] "label"; without that output, the index of the (first) largest q */
     const double *f;      /* [K] sum of q over all N rows; NULL before the first refresh */
 } dc_inferred;
@@ -119,9 +119,9 @@ typedef struct dc_method {
     /* Records inference with the trained model: outputs "embedding" [x L] if the network has layers, "q" [x K] and, if
      * the label is not that of the largest q, "label" [x 1]. */
     void (*infer)(dc_graph *g, const dc_method_env *env);
-    /* Replaces what infer() gave for all rows of this rank, q[n x K] and label[n], if labels do not follow from a row
-     * alone; called before start(), too. NULL: they follow. Local. */
-    void (*assign)(const dc_method_state *state, float *q, int32_t *label);
+    /* Replaces what infer() gave for the local rows [lo, lo + n), q[n x K] and label[n] unless NULL, if labels do
+     * not follow from a row alone; called before start(), too, and by several threads. NULL: they follow. Local. */
+    void (*assign)(const dc_method_state *state, int64_t lo, int64_t n, float *q, int32_t *label);
     /* Refuses to give labels to rows of another file; only K, L and keys of env are set. NULL: infer() gives them.
      * Local. Errors: DC_ERR_USAGE. */
     dc_status (*check_predict)(const dc_method_env *env);

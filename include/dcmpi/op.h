@@ -51,6 +51,7 @@ typedef struct {
     dc_window window;      /* of operations on images */
     dc_tensor tensor;      /* of "use" */
     const dc_table *table; /* of "entry" */
+    const void *held;      /* what the operation reads besides its operands and the batch; borrowed */
     const char *file;      /* where it was recorded */
     int line;
 } dc_node;
@@ -196,6 +197,9 @@ dc_val dc_act_gelu(dc_graph *g, dc_val t);
 /* The layers of dc_layers() that are about images; owner: the layer whose weights it uses. op_conv.c, op_pool.c. */
 dc_val dc_conv_layer(dc_graph *g, const dc_layer *layer, const dc_layer *owner, dc_pass pass, dc_val x);
 dc_val dc_pool_layer(dc_graph *g, const dc_layer *layer, dc_val x);
+
+/* y = softmax(scale * x) of each row, [n x width]; y may be x; op_row.c. */
+void dc_softmax_rows(const float *x, int64_t n, int64_t width, double scale, float *y);
 
 /* For the recording functions of operations. dc_record() appends `node`, adding shape, file and line. dc_refuse() makes
  * the recording fail with this text and the place of the call. */

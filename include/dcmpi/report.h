@@ -61,7 +61,8 @@ typedef struct {
     int64_t parts;             /* starts of the run, this one included */
     double wall_before_s;      /* wall time of the starts before this one */
     char job[DC_JOB_NAME_MAX]; /* job number in the batch queue; "" if there is none */
-    /* labels: dc_dataset_hash_labels; weights: dc_model_hash_file of model.weights; 0: there are none */
+    /* labels: dc_dataset_hash_labels; weights: dc_model_hash_file of model.weights (all of it with cluster.init =
+     * weights); 0: there are none */
     uint64_t labels_hash, weights_hash, deck_hash, program_hash;
 } dc_provenance;
 
@@ -110,7 +111,8 @@ typedef struct {
     const int32_t *labels;           /* [n] local */
     const float *confidence;         /* [n] local or NULL */
     const float *embedding;          /* [n x L] local or NULL */
-    const float *q;                  /* [n x K] local or NULL */
+    dc_q_rows *q;                    /* gives /q piece by piece, or NULL */
+    const dc_q_top *q_top;           /* local, or NULL */
     const uint8_t *outlier;          /* [n] local: 1 where confidence < output.outlier_below; NULL if that is 0 */
     int64_t n_outliers;              /* global */
     const int64_t *size;             /* [K] */
@@ -153,6 +155,11 @@ DC_CHECKED dc_status dc_result_write(dc_comm *comm, const char *path, dc_result 
 /* Size of run.h5 on disk, from the deck, the data header, and what a run trains and keeps. has_method: false for the
  * verb kmeans. */
 double dc_result_bytes(const dc_config *cfg, const dc_data_header *head, const dc_slab *slab, bool has_method);
+/* Writes to which file each of the N rows belongs: /files/name, /files/dataset (if one is named), /files/first_row and
+ * /files/rows, in the order of the rows; nothing for one HDF5 file. copy: from an open result, if it has them. Serial.
+ * Errors: DC_ERR_IO, DC_ERR_MEMORY, DC_ERR_FORMAT (copy). */
+DC_CHECKED dc_status dc_result_put_files(dc_h5 *h5, const dc_files *files, dc_gidx N);
+DC_CHECKED dc_status dc_result_copy_files(dc_h5 *from, dc_h5 *to);
 /* Serial: replaces the scores and the label hash in `path` by those of r (if r has no scores, removes them). Everything
  * else stays (dc_h5_revise). Of r, only K, cfg, from, the labels of data, scores and confusion are used. */
 DC_CHECKED dc_status dc_result_rescore(const char *path, dc_result *r);

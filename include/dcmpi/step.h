@@ -24,6 +24,7 @@ typedef struct {
     const void *from;
     double flops; /* floating-point operations of gather per row */
     const dc_csr *csr;
+    dc_rows_expect *expect; /* of `from`: is told early which rows will be gathered; NULL: need not be told */
 } dc_row_source;
 
 typedef struct {
@@ -91,8 +92,8 @@ void dc_infer_rows(const dc_infer *e, int thread, const dc_csr *rows);
 void dc_infer_run(const dc_infer *e, int thread);
 /* Index of the output with this name, or -1. */
 int dc_infer_find(const dc_infer *e, const char *name);
-/* The values of that output, [tile_rows x width]. */
-const float *dc_infer_output(const dc_infer *e, int thread, int output);
+/* The values of that output, [tile_rows x width]; the caller may change them. */
+float *dc_infer_output(const dc_infer *e, int thread, int output);
 int64_t dc_infer_width(const dc_infer *e, int output);
 /* Floating-point operations per row. */
 double dc_infer_flops(const dc_infer *e);

@@ -5,6 +5,7 @@
 #include "dcmpi/data.h"
 #include "dcmpi/h5.h"
 #include "dcmpi/la.h"
+#include "dcmpi/levels.h"
 #include "dcmpi/method.h"
 #include "dcmpi/nn.h"
 #include "dcmpi/optim.h"
@@ -73,9 +74,9 @@ DC_CHECKED dc_status dc_model_read(dc_h5 *h5, const char *path, const dc_slab *s
 DC_CHECKED dc_status dc_model_load(dc_comm *comm, const char *path, dc_model *m);
 /* Local: whether `path` has weights for this network and these data (NULL: not known yet). Errors: as dc_model_load. */
 DC_CHECKED dc_status dc_model_check_file(const char *path, const dc_net *net, const dc_dataset *data);
-/* Local: hash of the names and values of all arrays under /model; 0 if there are none. Errors: DC_ERR_FORMAT,
- * DC_ERR_IO. */
-DC_CHECKED dc_status dc_model_hash_file(const char *path, uint64_t *hash);
+/* Local: hash of the names and values of all arrays under /model, and if `all` of centres and scaling; 0 if there are
+ * none. Errors: DC_ERR_FORMAT, DC_ERR_IO. */
+DC_CHECKED dc_status dc_model_hash_file(const char *path, bool all, uint64_t *hash);
 
 /* ---- Phases ----------------------------------------------------------------------------------------------------- */
 
@@ -126,9 +127,14 @@ int64_t dc_embed_tile_rows(const dc_part *part);
 /* Runs a method's inference on this rank's rows, in tiles that depend on the partition alone; threaded. */
 typedef struct dc_embedder dc_embedder;
 typedef struct {
-    float *Z;       /* [n x L]; not used if the network has no layers */
-    float *q;       /* [n x K] */
-    int32_t *label; /* [n] the output "label", or else the index of the (first) largest q */
+    float *Z;       /* [n x L], or NULL: not wanted; not used if the network has no layers */
+    int32_t *label; /* [n] the output "label", or else the index of the (first) largest q; NULL: not wanted */
+    /* Where not NULL, these get q[n x K] and label[n] (or NULL) of rows [lo, lo + n), which nobody keeps: see() from
+     * several threads and in any order, count() from one thread at a time and in the order of the rows. see() may
+     * change q. */
+    void (*see)(void *ctx, int64_t lo, int64_t n, float *q, int32_t *label);
+    void (*count)(void *ctx, int64_t lo, int64_t n, const float *q, const int32_t *label);
+    void *ctx;
 } dc_embedded;
 /* Uses the members part, K, L, final, finished, keys, slab and value of env, which is borrowed. Errors: DC_ERR_MEMORY,
  * those of the recording. */
@@ -143,12 +149,37 @@ void dc_embed(const dc_embedder *e, const dc_dataset *data, dc_timers *timers, c
 DC_CHECKED dc_status dc_embed_all(dc_comm *comm, const dc_embedder *e, const dc_model *m, bool may_save,
                                   const dc_embedded *out);
 
+/* All q of a result are refused beyond so many bytes. setting: the key or option, for the message. Errors:
+ * DC_ERR_USAGE.
+ */
+#define DC_Q_BYTES_MAX 0x1p36
+DC_CHECKED dc_status dc_q_check(const char *setting, dc_gidx N, int64_t K);
+/* The M <= K largest q of each row, largest first: that of the label, then the others, equal ones by their clusters. */
+typedef struct {
+    int64_t M;        /* 0: none are wanted */
+    float *value;     /* [n x M], owned */
+    int32_t *cluster; /* [n x M], owned */
+} dc_q_top;
+DC_CHECKED dc_status dc_q_top_create(dc_q_top *t, int64_t n, int64_t M); /* DC_ERR_MEMORY */
+void dc_q_top_release(dc_q_top *t);
+/* Takes those of rows [lo, lo + n) from q [n x K] and label[n]. */
+void dc_q_top_take(const dc_q_top *t, int64_t lo, int64_t n, int64_t K, const float *q, const int32_t *label);
+
+/* q of the rows of this rank after training, computed again piece by piece, so that nobody keeps it. Local. */
+typedef struct dc_q_rows dc_q_rows;
+int64_t dc_q_rows_pieces(const dc_q_rows *q);
+/* *rows: q[n x K] of piece i, valid until the next call; returns n. Pieces follow each other without gaps. */
+int64_t dc_q_rows_get(dc_q_rows *q, int64_t i, const float **rows);
+void dc_q_rows_destroy(dc_q_rows **q);
+
 typedef struct {
     const dc_method *method;
     dc_method_env env;
     int64_t batch, update_interval, max_iter;
     double tol;
     const dc_cluster_length *before; /* of the run that wrote the checkpoint; NULL: the same */
+    bool gives_q;                    /* the result can give q of all rows */
+    int64_t q_top;                   /* how many of the largest q of a row it holds, at most K */
     bool final_kmeans; /* labels and centres come from k-means on the final embedding, not from training */
     dc_opt_config opt;
 } dc_cluster_config;
@@ -156,13 +187,14 @@ typedef struct {
     float *Z;          /* [n x L] local, owned; NULL if the network has no layers */
     int32_t *labels;   /* [n] local, owned */
     float *confidence; /* [n] local, owned: q of the row's label, its largest q */
-    float *q;          /* [n x K] local, owned */
     dc_stop stop;
     int64_t iterations;               /* steps taken */
     dc_refresh last;                  /* at the last refresh */
     int64_t start_largest;            /* rows of the largest cluster at the first refresh */
     double start_sized;               /* effective number of clusters by size at the first refresh */
     const dc_method_failure *failure; /* of the training, seen by the method; NULL: none */
+    dc_q_rows *q;                     /* owned; NULL without gives_q */
+    dc_q_top top;                     /* local, owned */
     dc_results more;                  /* owned: soft sizes of the clusters, and what the method registers */
 } dc_cluster_result;
 /* Computes embedding and initial centres, then runs the refresh/step loop of cfg->method, whose tensors are in m->slab.
@@ -198,7 +230,6 @@ DC_CHECKED dc_status dc_layerwise_needs(dc_comm *comm, const dc_model *sketch, c
 typedef struct {
     dc_phase_needs phase;     /* its held_bytes include result_bytes */
     double result_bytes;      /* the result, which stays after the phase */
-    double refresh_bytes;     /* extra while the target is recomputed */
     double refit_bytes;       /* of k-means at refreshes; 0: none */
     double final_bytes;       /* of the final mixture and its k-means; 0: none */
     double final_saved_bytes; /* of its state, in a checkpoint */
@@ -222,7 +253,7 @@ typedef struct {
     char written_by[80]; /* version and commit of the program */
     double range[2];     /* minimum and maximum scaled value of the training data; infinite if not stored */
     char method[32];
-    char matrix[256]; /* input.matrix of the run, "" if it was not set */
+    char matrix[256];    /* input.matrix of the run, "" if it was not set */
     bool has_clip;       /* values are clipped before scaling */
     dc_count_map counts; /* what is done to rows before that; its columns are an array */
     bool chooses_columns;
@@ -234,6 +265,7 @@ typedef struct {
     dc_pca pca;      /* k is known with the header; if it is 0, the columns enter the network */
     bool has_offset; /* pca.offset is in the file */
     dc_row_norm norm;
+    dc_levels levels;          /* above the clusters; n is 0 if there are none */
     double *clip_lo, *clip_hi; /* NULL if the run did not clip */
     int64_t sparse_values;     /* if the rows entered the network sparse: values that they store, and their number; */
     dc_gidx sparse_rows;       /* both decide the bits */
@@ -263,6 +295,9 @@ void dc_predictor_destroy(dc_predictor **p);
 /* From now on each piece also gets its rows' distances to their centres and, unless it is NULL, their cosines with
  * them: arrays [capacity], borrowed. */
 void dc_predictor_measure(dc_predictor *p, double *distance, double *cosine);
+/* From now on each piece also gets the largest q of its rows, arrays of `capacity` rows, and unless `all` is NULL all q
+ * [capacity x K]; borrowed. Only with a method. */
+void dc_predictor_give_q(dc_predictor *p, const dc_q_top *top, float *all);
 /* Number of pieces for this rank's rows. */
 int64_t dc_predict_pieces(const dc_trained *t, const dc_part *part, int64_t capacity);
 /* Goes to the next piece; returns its number of rows, 0 after the last. */

@@ -166,8 +166,8 @@ static const char *traits_of(const dc_method *m)
     static const char *const of_training[] = {"training pretraining decoder centers start",
                                               "training pretraining decoder", "training centers", "training"};
     if (m->choose) return "pretraining decoder choice";
-    if (m->sweep) return "pretraining decoder centers sweep";
-    if (!(m->flags & DC_METHOD_TRAINS)) return "pretraining decoder centers";
+    if (m->sweep) return "pretraining decoder centers sweep start";
+    if (!(m->flags & DC_METHOD_TRAINS)) return "pretraining decoder centers start";
     if (m->flags & DC_METHOD_OWN_START) return "training pretraining decoder centers";
     return of_training[(m->flags & DC_METHOD_SCRATCH ? 2 : 0) + (m->flags & DC_METHOD_HEAD ? 1 : 0)];
 }

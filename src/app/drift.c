@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
@@ -21,8 +22,10 @@ dc_status dc_drift_parse(const char *text, double *q)
     *q = strtod(text, &end);
     for (int j = 0; j < DC_STANDING_QUANTILES; j++)
         if (*text && *end == '\0' && *q == dc_standing_quantile[j]) return DC_OK;
-    return DC_FAIL(DC_ERR_USAGE, "command line: --drift-quantile=%.64s is none of 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 1",
-                   text);
+    char known[128] = "";
+    for (int j = 0; j < DC_STANDING_QUANTILES; j++)
+        snprintf(known + strlen(known), sizeof known - strlen(known), "%s%g", j ? ", " : "", dc_standing_quantile[j]);
+    return DC_FAIL(DC_ERR_USAGE, "command line: --drift-quantile=%.64s is none of %s", text, known);
 }
 
 /* ---- The quantiles of the training rows -------------------------------------------------------------------------- */

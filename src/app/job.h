@@ -6,6 +6,7 @@
 #include "cli.h"
 #include "dcmpi/ckpt.h"
 #include "dcmpi/cores.h"
+#include "dcmpi/files.h"
 #include "dcmpi/lock.h"
 #include "dcmpi/report.h"
 #include "dcmpi/wish.h"
@@ -52,10 +53,12 @@ typedef struct {
     bool accepted; /* the run's files now belong to this start */
     char stop_file[DC_PATH_MAX];
     dc_wish *wish;          /* owned */
+    dc_files *files;        /* of the data, owned; NULL until they are opened */
     dc_state *state;        /* owned */
     dc_ckpt_writer *writer; /* on rank 0, while a checkpoint is written */
     double save_start_s;
     const dc_dataset *data; /* borrowed; set when it is loaded */
+    float *first;           /* centres of the earlier run, [K x width]; NULL without cluster.init = weights; owned */
 } dc_job;
 
 /* Collective. Reads the deck on rank 0, sends it to all ranks, parses it on each, and checks the launch. Errors:

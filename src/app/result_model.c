@@ -17,15 +17,20 @@ out:
     return st;
 }
 
-static dc_status parse(const char *path, const char *method, const char *verb, const char *deck, dc_config *out)
+static dc_status parse(const char *path, const char *verb, const char *deck, dc_config *out)
 {
+    char why[DC_ERROR_TEXT_MAX];
     dc_config_defaults(out);
-    if (dc_config_parse(out, path, deck, strlen(deck), NULL, 0, verb) != DC_OK) {
-        char why[DC_ERROR_TEXT_MAX];
-        snprintf(why, sizeof why, "%s", dc_error_text());
-        dc_error_clear();
-        return DC_FAIL(DC_ERR_FORMAT, "this program cannot read the deck in %s: %.1500s", path, why);
-    }
+    if (dc_config_parse(out, path, deck, strlen(deck), NULL, 0, verb) == DC_OK) return DC_OK;
+    snprintf(why, sizeof why, "%s", dc_error_text());
+    dc_error_clear();
+    return DC_FAIL(DC_ERR_FORMAT, "this program cannot read the deck in %s: %.1500s", path, why);
+}
+
+static dc_status parse_fit(const char *path, const char *method, const char *verb, const char *deck, dc_config *out)
+{
+    const dc_status st = parse(path, verb, deck, out);
+    if (st != DC_OK) return st;
     if (strcmp(out->cluster.method, method) == 0) return DC_OK;
     return DC_FAIL(DC_ERR_FORMAT, "%s: the deck in it is of method %s, the result of %s", path, out->cluster.method,
                    method);
@@ -43,18 +48,42 @@ static dc_status take_images(dc_h5 *h5, dc_config *deck)
     return st;
 }
 
+enum { VERB_MAX = 16 };
+
+/* Opens a result and reads the text of its deck and its verb. */
+static dc_status open_deck(const char *path, dc_h5 **h5, char **deck, char verb[VERB_MAX])
+{
+    dc_status st = DC_OK;
+    DC_TRY(dc_h5_open(h5, path, DC_H5_READ));
+    DC_TRY(dc_result_deck_text(*h5, deck));
+    DC_TRY(dc_h5_get_attr_str(*h5, "/", "verb", verb, VERB_MAX));
+out:
+    return st;
+}
+
 static dc_status read_deck(const char *path, const dc_trained *t, dc_config *out)
 {
     dc_status st = DC_OK;
     dc_h5 *h5 = NULL;
-    char *deck = NULL, verb[16];
-    DC_TRY(dc_h5_open(&h5, path, DC_H5_READ));
-    DC_TRY(dc_result_deck_text(h5, &deck));
-    DC_TRY(dc_h5_get_attr_str(h5, "/", "verb", verb, sizeof verb));
-    DC_TRY(parse(path, t->method, verb, deck, out));
+    char *deck = NULL, verb[VERB_MAX];
+    DC_TRY(open_deck(path, &h5, &deck, verb));
+    DC_TRY(parse_fit(path, t->method, verb, deck, out));
     /* The number that the run chose. */
     if (strcmp(verb, "sweep-k") == 0 || out->cluster.clusters == DC_CLUSTERS_AUTO) out->cluster.clusters = t->K;
     DC_TRY(take_images(h5, out));
+out:
+    dc_mem_free(&deck);
+    (void)!dc_h5_close(&h5);
+    return st;
+}
+
+dc_status dc_result_deck(const char *path, dc_config *out)
+{
+    dc_status st = DC_OK;
+    dc_h5 *h5 = NULL;
+    char *deck = NULL, verb[VERB_MAX];
+    DC_TRY(open_deck(path, &h5, &deck, verb));
+    DC_TRY(parse(path, verb, deck, out));
 out:
     dc_mem_free(&deck);
     (void)!dc_h5_close(&h5);

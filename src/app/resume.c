@@ -35,11 +35,12 @@ static void note(dc_resume *r, const char *fmt, ...)
 }
 
 /* Weights that no longer exist cannot be compared. That is not an error: neither a checkpoint nor a result needs them
- * again. */
+ * again, unless the scaling is theirs, too. */
 static dc_status hash_weights(dc_job *job)
 {
     const char *path = job->cfg.model.weights;
-    if (!dc_cli_has_method(job->cli) || !path[0]) return DC_OK;
+    const bool all = job->cfg.cluster.init == DC_START_WEIGHTS;
+    if (!(dc_cli_has_method(job->cli) || all) || !path[0]) return DC_OK;
     if (access(path, F_OK) != 0) {
         note(&job->resume, "%s (model.weights) is not there, so it cannot be compared with what this run began with",
              path);
@@ -47,7 +48,7 @@ static dc_status hash_weights(dc_job *job)
     }
     dc_status st = dc_expect(DC_EXPECT_MODEL, path, job->cli->verb);
     if (st == DC_OK) st = dc_apart_probe(DC_PROBE_MODEL, path, DC_ERR_FORMAT);
-    return st == DC_OK ? dc_model_hash_file(path, &job->from.weights_hash) : st;
+    return st == DC_OK ? dc_model_hash_file(path, all, &job->from.weights_hash) : st;
 }
 
 /* ---- Checkpoints ------------------------------------------------------------------------------------------------ */
@@ -357,6 +358,33 @@ void dc_resume_print(const dc_job *job)
 }
 
 /* ---- Data ------------------------------------------------------------------------------------------------------- */
+
+/* The table of files that the start before this one left tells which file is another, before rows are read. */
+static dc_status compare_files(const dc_job *job)
+{
+    char table[DC_PATH_MAX], what[DC_PATH_MAX + 64];
+    dc_output_path(job, DC_FILE_TABLE, table);
+    if (job->files->plain || job->cfg.input.rows > 0 || !dc_files_compare_table(job->files, table, what, sizeof what) ||
+        !what[0])
+        return DC_OK;
+    return DC_FAIL(
+        DC_ERR_DATA,
+        "%s has changed since this run was started: %s; set another run.output, or run.resume=never to start "
+        "anew",
+        job->files->title, what);
+}
+
+dc_status dc_resume_check_files(dc_comm *comm, dc_job *job)
+{
+    dc_status st = DC_OK;
+    dc_resume *r = &job->resume;
+    if (!r->continues && !r->complete) return DC_OK;
+    r->refused = true;
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? compare_files(job) : DC_OK);
+    r->refused = false;
+out:
+    return st;
+}
 
 /* Rank 0 only: no other rank has the header. */
 static dc_status check_dimensions(const dc_job *job, const dc_dataset *data)

@@ -128,7 +128,7 @@ static dc_status pretrain_layers(dc_comm *comm, fit *f)
 static dc_status check_same_weights(const dc_job *job)
 {
     uint64_t hash;
-    const dc_status st = dc_model_hash_file(job->cfg.model.weights, &hash);
+    const dc_status st = dc_model_hash_file(job->cfg.model.weights, job->cfg.cluster.init == DC_START_WEIGHTS, &hash);
     if (st != DC_OK || hash == job->from.weights_hash) return st;
     return DC_FAIL(DC_ERR_DATA, "%s (model.weights) was replaced while this run started; start it again",
                    job->cfg.model.weights);
@@ -319,7 +319,8 @@ static void describe(const fit *f, dc_result *r)
                      .labels = f->clusters.labels,
                      .confidence = f->clusters.confidence,
                      .embedding = cfg->output.embedding ? f->clusters.Z : NULL,
-                     .q = cfg->output.q == DC_Q_FULL ? f->clusters.q : NULL,
+                     .q = f->clusters.q,
+                     .q_top = &f->clusters.top,
                      .outlier = f->outlier,
                      .n_outliers = f->n_outliers,
                      .size = f->size,

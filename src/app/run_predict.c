@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "apart.h"
+#include "data_files.h"
 #include "dcmpi/clock.h"
 #include "dcmpi/cores.h"
 #include "dcmpi/log.h"
@@ -61,10 +62,28 @@ static dc_status parse_full(const char *text, bool *full)
     return DC_FAIL(DC_ERR_USAGE, "command line: --rows=%.64s is neither none nor full", text);
 }
 
+static dc_status parse_q(const char *which, const char *most, dc_prediction *p)
+{
+    static const char *const name[] = {[DC_Q_TOP1] = "top1", [DC_Q_TOP] = "top", [DC_Q_FULL] = "full"};
+    char *end = NULL;
+    p->q = DC_Q_TOP1;
+    for (int i = 0; which && i < (int)DC_COUNT_OF(name); i++)
+        if (strcmp(which, name[i]) == 0) p->q = (dc_q_output)i;
+    if (which && strcmp(which, name[p->q]) != 0)
+        return DC_FAIL(DC_ERR_USAGE, "command line: --q=%.64s is none of top1, top, full", which);
+    p->q_top = p->q == DC_Q_TOP ? 10 : 0;
+    if (!most) return DC_OK;
+    if (p->q != DC_Q_TOP) return DC_FAIL(DC_ERR_USAGE, "command line: --q-top goes with --q=top");
+    p->q_top = strtoll(most, &end, 10);
+    if (*most == '\0' || *end != '\0' || p->q_top < 1 || p->q_top > 1000)
+        return DC_FAIL(DC_ERR_USAGE, "command line: --q-top=%.64s is not a number from 1 to 1000", most);
+    return DC_OK;
+}
+
 static dc_status parse(int argc, char **argv, dc_prediction *p)
 {
     dc_status st = DC_OK;
-    const char *rows = NULL, *full = NULL, *quantile = NULL;
+    const char *rows = NULL, *full = NULL, *quantile = NULL, *q = NULL, *q_top = NULL;
     char quoted[DC_QUOTE_MAX];
     for (int i = 1; i < argc; i++)
         if (!take_value(argc, argv, &i, "--model", &p->model) && !take_value(argc, argv, &i, "--input", &p->input) &&
@@ -75,6 +94,7 @@ static dc_status parse(int argc, char **argv, dc_prediction *p)
             !take_value(argc, argv, &i, "--id-column", &p->id_column) &&
             !take_value(argc, argv, &i, "--matrix", &p->matrix) &&
             !take_value(argc, argv, &i, "--rows-per-round", &rows) && !take_value(argc, argv, &i, "--rows", &full) &&
+            !take_value(argc, argv, &i, "--q", &q) && !take_value(argc, argv, &i, "--q-top", &q_top) &&
             !take_value(argc, argv, &i, "--drift-quantile", &quantile) && !take_word(argv[i], "--force", &p->force))
             return DC_FAIL(
                 DC_ERR_USAGE,
@@ -89,6 +109,7 @@ static dc_status parse(int argc, char **argv, dc_prediction *p)
                                     : "output");
     if (rows) DC_TRY(parse_rows(rows, &p->rows_per_round));
     if (full) DC_TRY(parse_full(full, &p->full));
+    DC_TRY(parse_q(q, q_top, p));
     DC_TRY(dc_drift_parse(quantile, &p->quantile));
 out:
     return st;
@@ -100,17 +121,16 @@ static dc_status claim_on_root(dc_prediction *p)
     const dc_claim_input inputs[] = {{"--model", p->model}, {"--input", p->input}};
     p->files[0] = p->model;
     p->files[1] = p->input;
-    char drift[32];
+    char drift[32], q[32];
+    snprintf(q, sizeof q, p->q == DC_Q_TOP ? "top %lld" : "full", (long long)p->q_top);
     snprintf(drift, sizeof drift, "%g", p->quantile);
     const struct {
         const char *name, *value;
-    } options[] = {{"label-dataset", p->label_dataset},
-                   {"matrix", p->matrix},
-                   {"text-column", p->text_column},
-                   {"label-column", p->label_column},
-                   {"id-column", p->id_column},
-                   {"rows", p->full ? "full" : NULL},
-                   {"drift-quantile", p->quantile != DC_DRIFT_QUANTILE ? drift : NULL}};
+    } options[] = {
+        {"label-dataset", p->label_dataset}, {"matrix", p->matrix},
+        {"text-column", p->text_column},     {"label-column", p->label_column},
+        {"id-column", p->id_column},         {"rows", p->full ? "full" : NULL},
+        {"q", p->q != DC_Q_TOP1 ? q : NULL}, {"drift-quantile", p->quantile != DC_DRIFT_QUANTILE ? drift : NULL}};
     size_t used = 0;
     for (size_t i = 0; i < DC_COUNT_OF(options) && used < sizeof p->options; i++)
         if (options[i].value)
@@ -141,20 +161,31 @@ static dc_status probe_model(const dc_prediction *p)
     return st == DC_OK ? dc_apart_probe(DC_PROBE_MODEL, p->model, DC_ERR_FORMAT) : st;
 }
 
-/* Takes the matrix that the run took, if the input has it and no other is asked for. */
-static dc_status choose_matrix(dc_prediction *p)
+static dc_status open_files(dc_comm *comm, dc_prediction *p, const char *matrix)
 {
-    const char *matrix = p->trained.matrix;
-    if (p->matrix || !matrix[0] || !dc_dataset_has_matrix(p->data, matrix)) return DC_OK;
-    p->matrix = matrix;
-    dc_log_note("%s: rows are those of %s, as in the run; --matrix takes others", p->data, matrix);
-    return dc_apart_probe_data(p->data, p->label_dataset, matrix);
+    dc_status st = DC_OK;
+    const dc_files_wanted wanted = {
+        .names = p->names, .labels = p->label_dataset, .matrix = matrix, .verb = "predict", .one = p->one_file};
+    dc_files_destroy(&p->data_files);
+    DC_TRY(dc_data_files_open(comm, &wanted, &p->data_files));
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_data_files_refuse(p->data_files, p->claim.path) : DC_OK);
+out:
+    return st;
 }
 
-static dc_status probe_data(const dc_prediction *p)
+/* Takes the matrix that the run took, if the input has it and no other is asked for. */
+static dc_status choose_matrix(dc_comm *comm, dc_prediction *p)
 {
-    const dc_status st = dc_expect(DC_EXPECT_DATA, p->data, "predict");
-    return st == DC_OK ? dc_apart_probe_data(p->data, p->label_dataset, p->matrix) : st;
+    const char *matrix = p->trained.matrix;
+    const dc_files *files = p->data_files;
+    if (p->matrix || !matrix[0]) return DC_OK;
+    int64_t has = dc_comm_rank(comm) == 0 && (files->plain || files->file[0].hdf5) && !*dc_files_dataset(files, 0) &&
+                  dc_dataset_has_matrix(dc_files_path(files, 0), matrix);
+    dc_comm_max_i64(comm, &has, 1);
+    if (!has) return DC_OK;
+    p->matrix = matrix;
+    dc_log_note("%s: rows are those of %s, as in the run; --matrix takes others", files->title, matrix);
+    return open_files(comm, p, matrix);
 }
 
 /* ---- Set-up ------------------------------------------------------------------------------------------------------ */
@@ -162,7 +193,8 @@ static dc_status probe_data(const dc_prediction *p)
 static dc_status open_input(dc_comm *comm, dc_prediction *p)
 {
     dc_status st = DC_OK;
-    DC_TRY(dc_row_stream_open(comm, p->data, p->label_dataset, p->matrix, &p->stream));
+    const dc_data_request request = {.files = p->data_files, .labels = p->label_dataset, .matrix = p->matrix};
+    DC_TRY(dc_row_stream_open(comm, &request, &p->stream));
     if (p->stream.head.D != dc_trained_columns(&p->trained))
         st = DC_FAIL(DC_ERR_DATA, "%s has %lld columns, the model of %s was trained on %lld", p->input,
                      (long long)p->stream.head.D, p->model, (long long)dc_trained_columns(&p->trained));
@@ -186,6 +218,14 @@ static int64_t embedding_width(const dc_trained *t)
     return t->slab.net.n_layers > 0 ? t->width : 0;
 }
 
+/* Bytes of a row of q that is kept for the file. */
+static size_t q_row_bytes(const dc_prediction *p)
+{
+    const size_t K = (size_t)p->trained.K;
+    if (p->q == DC_Q_FULL) return sizeof(float) * K;
+    return (sizeof(float) + sizeof(int32_t)) * DC_MIN((size_t)p->q_top, K);
+}
+
 /* Bytes of a row of the input; for sparse rows, of one as long as the mean. */
 static size_t input_row_bytes(const dc_prediction *p)
 {
@@ -198,7 +238,7 @@ static size_t input_row_bytes(const dc_prediction *p)
 static int64_t choose_capacity(const dc_prediction *p)
 {
     const dc_trained *t = &p->trained;
-    const size_t row = input_row_bytes(p) + 4 * (size_t)(embedding_width(t) + t->K + t->pca.k + 6);
+    const size_t row = input_row_bytes(p) + 4 * (size_t)(embedding_width(t) + t->pca.k + 6) + q_row_bytes(p);
     const int64_t fit = p->rows_per_round ? p->rows_per_round : (int64_t)(ROUND_BYTES / row);
     return DC_MAX(DC_MIN(fit, p->part.N), t->tile_rows);
 }
@@ -211,7 +251,7 @@ static double bound_bytes(const dc_prediction *p, double base, int threads)
     const double D = (double)t->D, K = (double)t->K, width = (double)embedding_width(t), n = (double)p->capacity;
     const dc_data_header *head = &p->stream.head;
     const double stored = head->sparse ? 8 : (double)input_row_bytes(p);
-    const double row = stored + 16 + (t->has_method ? 4 * (width + K + 1) : 0);
+    const double row = stored + 16 + (t->has_method ? 4 * (width + 1) : 0) + (double)q_row_bytes(p);
     const double sparse = 8 * (double)dc_header_most_nnz(head, p->capacity);
     const double counts = t->counts.used ? (head->sparse ? 4 * (double)t->counts.D : 4 * D * n) + 4 * D : 0;
     const double k = (double)t->pca.k,
@@ -220,12 +260,16 @@ static double bound_bytes(const dc_prediction *p, double base, int threads)
     for (int l = 0; l < t->slab.net.n_encoder; l++) widths += (double)t->slab.net.layer[l].out;
     if (t->has_method) widths += K + 1;
     const double norms = t->norm != DC_ROW_NORM_NONE && k == 0 ? 4 * (n + threads * D) : 0;
-    const double tiles = t->has_method ? threads * (double)t->tile_rows * widths : 256 * D;
-    const double model = 4 * ((double)t->slab.n + 2 * D) + components + norms, mine = (double)dc_part_rows(&p->part);
+    const double tiles = t->has_method ? threads * (double)t->tile_rows * widths : threads * 256 * D;
+    double levels = 0;
+    for (int v = 0; v + 1 < t->levels.n; v++) levels += (double)t->levels.K[v] * (4 * (double)t->width + 16);
+    const double finder = t->has_method || t->levels.n > 0 ? 0 : dc_finder_bytes(t->K, t->width);
+    const double model = finder + levels + 4 * ((double)t->slab.n + 2 * D) + components + norms,
+                 mine = (double)dc_part_rows(&p->part);
     const double standing = (p->full || p->drift.quantile ? 2 * sizeof(double) * n + 1024 * D : 0) +
-                            (p->full ? 20 * mine + dc_standing_rank_bytes(&p->part, t->K) : 0) + 40 * K;
-    return standing + base + model + counts + n * row + sparse + (head->sparse ? SPARSE_PIECE_BYTES : 0) + 4 * tiles +
-           16 * K + PIECE_BYTES;
+                            (p->full ? 20 * mine + dc_standing_rank_bytes(&p->part, t->K, true) : 0) + 40 * K;
+    return standing + head->files_bytes + base + model + counts + n * row + sparse +
+           (head->sparse ? SPARSE_PIECE_BYTES : 0) + 4 * tiles + 16 * K + PIECE_BYTES;
 }
 
 static dc_status check_memory(dc_comm *comm, const dc_prediction *p, double base)
@@ -265,6 +309,9 @@ static dc_status take_memory(dc_prediction *p)
     if (embedding_width(t) > 0)
         DC_TRY(dc_mem_alloc(&p->Z, dc_mul_size(n, (size_t)t->width), sizeof *p->Z, "embedding"));
     DC_TRY(dc_mem_alloc(&p->confidence, n, sizeof *p->confidence, "confidence"));
+    DC_TRY(dc_q_top_create(&p->top, (int64_t)n, DC_MIN(p->q_top, t->K)));
+    if (p->q == DC_Q_FULL) DC_TRY(dc_mem_alloc(&p->all_q, dc_mul_size(n, K), sizeof *p->all_q, "soft assignment"));
+    dc_predictor_give_q(p->predictor, &p->top, p->all_q);
 out:
     return st;
 }
@@ -302,6 +349,8 @@ static dc_status check_method(const dc_prediction *p)
     const dc_trained *t = &p->trained;
     const dc_method *method = t->has_method ? dc_method_find(t->method) : NULL;
     const dc_method_env env = {.K = t->K, .L = t->width, .keys = t->keys};
+    if (!method && p->q != DC_Q_TOP1)
+        return DC_FAIL(DC_ERR_USAGE, "%s: a result of k-means has no soft assignment; leave out --q", p->model);
     return method && method->check_predict ? method->check_predict(&env) : DC_OK;
 }
 
@@ -315,13 +364,14 @@ static dc_status prepare(dc_comm *comm, const dc_cli *cli, dc_prediction *p)
     DC_TRY(claim_output(comm, p));
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? probe_model(p) : DC_OK);
     DC_TRY(dc_prediction_read_documents(comm, p));
-    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? probe_data(p) : DC_OK);
+    DC_TRY(open_files(comm, p, p->matrix));
     DC_TRY(dc_result_model_load(comm, p->model, &p->deck, &p->trained));
-    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? choose_matrix(p) : DC_OK);
+    DC_TRY(choose_matrix(comm, p));
     DC_TRY_ALL(comm, check_method(p));
     if (p->trained.has_method) use_kernels_of(&p->trained);
     DC_TRY(dc_drift_load(comm, p->model, p->trained.K, p->quantile, &p->drift));
     DC_TRY(open_input(comm, p));
+    if (p->q == DC_Q_FULL) DC_TRY_ALL(comm, dc_q_check("--q", p->stream.head.N, p->trained.K));
     DC_TRY_ALL(comm, cut_rows(comm, p));
     p->capacity = choose_capacity(p);
     DC_TRY(check_memory(comm, p, base));
@@ -402,6 +452,7 @@ static void release(dc_prediction *p)
 {
     dc_predictor_destroy(&p->predictor);
     dc_row_stream_close(&p->stream);
+    dc_files_destroy(&p->data_files);
     dc_trained_release(&p->trained);
     dc_mem_free(&p->Z);
     dc_mem_free(&p->confidence);
@@ -412,6 +463,8 @@ static void release(dc_prediction *p)
     dc_mem_free(&p->rank);
     dc_drift_release(&p->drift);
     dc_mem_free(&p->labels);
+    dc_q_top_release(&p->top);
+    dc_mem_free(&p->all_q);
     dc_mem_free(&p->size);
     dc_scoring_release(&p->scoring);
     dc_prediction_drop_documents(p);

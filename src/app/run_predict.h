@@ -6,6 +6,7 @@
 #include "dcmpi/claim.h"
 #include "dcmpi/comm.h"
 #include "dcmpi/config.h"
+#include "dcmpi/files.h"
 #include "dcmpi/train.h"
 #include "drift.h"
 #include "score.h"
@@ -13,11 +14,15 @@
 typedef struct {
     const char *model, *input, *output;                 /* paths, borrowed */
     const char *text_column, *label_column, *id_column; /* of documents; borrowed; NULL: as in training */
-    const char *data;                                   /* what the rows are read from: the input, or `rows` */
+    char names[DC_FILES_TEXT_MAX];                      /* files of the rows, one per line: the input, or `rows` */
+    bool one_file;                                      /* names is one name, which may have line breaks */
+    dc_files *data_files;                               /* these, owned */
     char rows[DC_PATH_MAX];                             /* data file made of documents, removed at the end; "": none */
     const char *label_dataset;                          /* borrowed; NULL: use /y if the input has it */
     const char *matrix;                                 /* borrowed; NULL: X */
     bool full;                                          /* --rows=full: where each row stands in its cluster */
+    dc_q_output q;                                      /* --q */
+    int64_t q_top;                                      /* --q-top, or 0 if it is not given */
     double quantile;                                    /* --drift-quantile */
     bool force;                                         /* replace any file that has the output's name */
     const char *files[2];                               /* model and input */
@@ -34,6 +39,8 @@ typedef struct {
     dc_h5_stream *file;
     float *Z, *confidence;     /* [capacity x L], [capacity]; NULL without layers, without a method */
     int32_t *labels;           /* [capacity] */
+    dc_q_top top;              /* [capacity] */
+    float *all_q;              /* [capacity x K]; NULL: not wanted */
     int64_t *size;             /* [K] rows per cluster: of this rank, at the end of all ranks */
     double *distance, *cosine; /* [capacity] of a round; NULL: not wanted */
     int32_t *all_labels;       /* [n] of this rank's rows so far, with --rows=full, as are the next */
@@ -43,10 +50,11 @@ typedef struct {
     dc_drift drift;
     dc_strange_rows strange;
     dc_scoring scoring;
-    size_t ids_array, rows_array; /* index among the file's arrays of the ids, and of the first of /rows */
+    size_t ids_array, rows_array,
+        q_array; /* index among the file's arrays of the ids, and of the first of /rows and q */
 } dc_prediction;
 
-/* Collective. If the input is documents, makes a data file of them; sets p->data. */
+/* Collective. If the input is documents, makes a data file of them; sets p->names. */
 DC_CHECKED dc_status dc_prediction_read_documents(dc_comm *comm, dc_prediction *p);
 /* Removes that file; the ranks must be done with it. */
 void dc_prediction_drop_documents(const dc_prediction *p);

@@ -2,11 +2,12 @@
 #include <math.h>
 
 #include "dcmpi/clock.h"
+#include "dcmpi/report.h"
 #include "dcmpi/standing.h"
 #include "dcmpi/version.h"
 #include "run_predict.h"
 
-enum { FORMAT_VERSION = 1, LABELS = 0, CONFIDENCE = 1, EMBEDDING = 2, ARRAYS = 7 };
+enum { FORMAT_VERSION = 1, LABELS = 0, CONFIDENCE = 1, EMBEDDING = 2, ARRAYS = 9 };
 
 static const char *const score_names[] = {"acc", "nmi", "nmi_arithmetic", "ari", "purity", "f_measure", "f_pairs"};
 
@@ -33,7 +34,8 @@ static dc_status fill_provenance(dc_h5 *h5, const dc_prediction *p)
     DC_TRY(dc_h5_put_attr_str(h5, "/", "git", dc_version_git()));
     DC_TRY(dc_recipe_put(h5, &p->recipe));
     DC_TRY(dc_h5_put_attr_str(h5, "/", "model", p->model));
-    DC_TRY(dc_h5_put_attr_str(h5, "/", "data", p->input));
+    DC_TRY(dc_h5_put_attr_str(h5, "/", "data", p->rows[0] ? p->input : p->data_files->title));
+    DC_TRY(dc_result_put_files(h5, p->data_files, p->part.N));
     DC_TRY(dc_h5_put_attr_i64(h5, "/", "clusters", &p->trained.K, 1));
     if (p->label_dataset) DC_TRY(dc_h5_put_attr_str(h5, "/", "label_dataset", p->label_dataset));
     if (p->stream.unlabelled) DC_TRY(dc_h5_put_attr_i64(h5, "/", "unlabelled", &p->stream.unlabelled, 1));
@@ -91,6 +93,12 @@ dc_status dc_prediction_create(dc_comm *comm, dc_prediction *p)
         rows[n++] = (dc_h5_rows){.name = "/rows/cosine", .type = DC_H5_F64, .width = 1, .vector = true};
         rows[n++] = (dc_h5_rows){.name = "/rows/rank", .type = DC_H5_I64, .width = 1, .vector = true};
     }
+    p->q_array = n;
+    if (p->all_q) rows[n++] = (dc_h5_rows){.name = "/q", .type = DC_H5_F32, .width = (size_t)p->trained.K};
+    if (p->top.M > 0) {
+        rows[n++] = (dc_h5_rows){.name = "/q_top", .type = DC_H5_F32, .width = (size_t)p->top.M};
+        rows[n++] = (dc_h5_rows){.name = "/q_top_index", .type = DC_H5_I32, .width = (size_t)p->top.M};
+    }
     return dc_h5_stream_create(comm, &p->file, p->claim.path, &p->part, rows, n, fill, p);
 }
 
@@ -106,6 +114,11 @@ dc_status dc_prediction_append(dc_comm *comm, dc_prediction *p, int64_t n)
     if (!p->trained.has_method) goto out;
     DC_TRY(dc_h5_stream_append(comm, p->file, CONFIDENCE, n, p->confidence));
     if (p->Z) DC_TRY(dc_h5_stream_append(comm, p->file, EMBEDDING, n, p->Z));
+    if (p->all_q) DC_TRY(dc_h5_stream_append(comm, p->file, p->q_array, n, p->all_q));
+    if (p->top.M > 0) {
+        DC_TRY(dc_h5_stream_append(comm, p->file, p->q_array, n, p->top.value));
+        DC_TRY(dc_h5_stream_append(comm, p->file, p->q_array + 1, n, p->top.cluster));
+    }
 out:
     return st;
 }

@@ -42,5 +42,5 @@ double dc_run_standing_bytes(const dc_config *cfg, const dc_part *part, int64_t 
     const bool full = cfg->output.rows == DC_ROWS_FULL;
     const double arrays = n * (full ? 2 * sizeof(double) + sizeof(int64_t) : sizeof(double));
     *held = quantiles + (full ? arrays : 0);
-    return quantiles + arrays + fmax(dc_standing_tile_bytes(&rows), dc_standing_rank_bytes(part, K));
+    return quantiles + arrays + fmax(dc_standing_tile_bytes(&rows), dc_standing_rank_bytes(part, K, full));
 }

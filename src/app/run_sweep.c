@@ -9,7 +9,7 @@ typedef struct {
     dc_cluster_length before;
     dc_method_env env;
     dc_embedder *embedder; /* owned, as is all that follows */
-    float *Z, *q;          /* [n x L], [n x K] */
+    float *Z;              /* [n x L] */
     int32_t *label;        /* [n] */
 } swept;
 
@@ -17,7 +17,6 @@ static void release(swept *s)
 {
     dc_embedder_destroy(&s->embedder);
     dc_mem_free(&s->Z);
-    dc_mem_free(&s->q);
     dc_mem_free(&s->label);
 }
 
@@ -27,7 +26,6 @@ static dc_status make(swept *s)
     const size_t n = (size_t)dc_part_rows(s->env.part);
     DC_TRY(dc_embedder_create(&s->embedder, s->method, &s->env));
     DC_TRY(dc_mem_alloc(&s->Z, dc_mul_size(n, (size_t)s->env.L), sizeof *s->Z, "embedding"));
-    DC_TRY(dc_mem_alloc(&s->q, dc_mul_size(n, (size_t)s->env.K), sizeof *s->q, "soft assignment"));
     DC_TRY(dc_mem_alloc(&s->label, n, sizeof *s->label, "labels"));
 out:
     return st;
@@ -38,9 +36,8 @@ static dc_status embed(dc_comm *comm, swept *s)
 {
     dc_status st = DC_OK;
     DC_TRY_ALL(comm, make(s));
-    DC_TRY(dc_embed_all(comm, s->embedder, s->model, false, &(dc_embedded){s->Z, s->q, s->label}));
+    DC_TRY(dc_embed_all(comm, s->embedder, s->model, false, &(dc_embedded){.Z = s->Z, .label = s->label}));
     dc_embedder_destroy(&s->embedder);
-    dc_mem_free(&s->q);
     dc_mem_free(&s->label);
 out:
     return st;

@@ -182,8 +182,8 @@ out:
 
 /* ---- Results and predictions ------------------------------------------------------------------------------------- */
 
-typedef enum { SIZE_N, SIZE_K, SIZE_L, SIZE_COUNT } size_symbol;
-static const char *const symbol_names[] = {"rows", "clusters", "latent dimensions"};
+typedef enum { SIZE_N, SIZE_K, SIZE_L, SIZE_M, SIZE_COUNT } size_symbol;
+static const char *const symbol_names[] = {"rows", "clusters", "latent dimensions", "largest soft assignments"};
 
 /* Datasets whose shapes must agree. */
 static const struct {
@@ -193,10 +193,15 @@ static const struct {
     size_symbol dim[2];
     bool required;
 } shapes[] = {
-    {"/labels", DC_H5_I32, 1, {SIZE_N}, true},      {"/clusters/size", DC_H5_I64, 1, {SIZE_K}, true},
-    {"/confidence", DC_H5_F32, 1, {SIZE_N}, false}, {"/embedding", DC_H5_F32, 2, {SIZE_N, SIZE_L}, false},
-    {"/q", DC_H5_F32, 2, {SIZE_N, SIZE_K}, false},  {"/outlier", DC_H5_U8, 1, {SIZE_N}, false},
+    {"/labels", DC_H5_I32, 1, {SIZE_N}, true},
+    {"/clusters/size", DC_H5_I64, 1, {SIZE_K}, true},
+    {"/confidence", DC_H5_F32, 1, {SIZE_N}, false},
+    {"/embedding", DC_H5_F32, 2, {SIZE_N, SIZE_L}, false},
+    {"/q", DC_H5_F32, 2, {SIZE_N, SIZE_K}, false},
+    {"/outlier", DC_H5_U8, 1, {SIZE_N}, false},
     {"/ids", DC_H5_TEXT, 1, {SIZE_N}, false},
+    {"/q_top", DC_H5_F32, 2, {SIZE_N, SIZE_M}, false},
+    {"/q_top_index", DC_H5_I32, 2, {SIZE_N, SIZE_M}, false},
 };
 
 static dc_status check_shape(const check *c, size_t i, int64_t size[SIZE_COUNT])
@@ -289,7 +294,7 @@ static dc_status check_model(const check *c)
 static dc_status check_result(check *c, bool has_model)
 {
     dc_status st = DC_OK;
-    int64_t size[SIZE_COUNT] = {-1, -1, -1};
+    int64_t size[SIZE_COUNT] = {-1, -1, -1, -1};
     DC_TRY(note(c, check_completion(c)));
     DC_TRY(note(c, dc_h5_visit(c->h5, check_checksum, c)));
     for (size_t i = 0; i < DC_COUNT_OF(shapes); i++) DC_TRY(note(c, check_shape(c, i, size)));

@@ -26,7 +26,7 @@ void dc_kmeans_result_release(dc_kmeans_result *r)
     dc_mem_free(&r->size);
 }
 
-static dc_status result_init(dc_kmeans_result *out, const dc_rows *rows, int64_t K)
+dc_status dc_km_result_init(dc_kmeans_result *out, const dc_rows *rows, int64_t K)
 {
     dc_status st = DC_OK;
     const size_t values = dc_mul_size((size_t)K, (size_t)rows->d);
@@ -97,8 +97,7 @@ out:
 
 /* ---- Mean and variance ------------------------------------------------------------------------------------------ */
 
-/* The power of two that scales `size` to near 1, as far as the exponents of float allow. */
-static float unit_of(double size)
+float dc_km_unit_of(double size)
 {
     enum { EXPONENT_MAX = 120 };
     int exponent = 0;
@@ -123,7 +122,7 @@ static dc_status center_rows(dc_comm *comm, dc_km_restarts *a)
     a->rounded = a->squares;
     for (int64_t c = 0; a->tiles.csr && c < a->d; c++)
         a->rounded += N * (double)a->tiles.shift[c] * (double)a->tiles.shift[c];
-    a->tiles.unit = unit_of(sqrt(a->rounded / (N * (double)a->d)));
+    a->tiles.unit = dc_km_unit_of(sqrt(a->rounded / (N * (double)a->d)));
 out:
     dc_sum_destroy(&columns);
     dc_sum_destroy(&squares);
@@ -169,7 +168,7 @@ static dc_status fill_result(dc_comm *comm, dc_km_restarts *a, dc_kmeans_result 
 {
     dc_status st = DC_OK;
     DC_TRY(dc_km_resize_pass(comm, a, a->R));
-    const int64_t s = best_slot(comm, a);
+    const int64_t s = a->R > 1 ? best_slot(comm, a) : 0;
     out->best = (int)a->slots[s].id;
     out->iterations = (int)a->slots[s].iterations;
     out->converged = a->slots[s].converged;
@@ -246,6 +245,17 @@ static void drop_state(const dc_km_restarts *a, dc_state *state)
     for (size_t i = 0; i < DC_COUNT_OF(data); i++) dc_state_drop(state, data[i]);
 }
 
+/* Gives centres [n x d] length 1, as seeds that are means need it. */
+static void put_on_sphere(float *centers, int64_t n, int64_t d)
+{
+    for (int64_t k = 0; k < n; k++) {
+        float *c = centers + k * d;
+        double squares = 0;
+        for (int64_t i = 0; i < d; i++) squares += (double)c[i] * (double)c[i];
+        for (int64_t i = 0; squares > 0 && i < d; i++) c[i] = (float)((double)c[i] / sqrt(squares));
+    }
+}
+
 /* Collective. */
 static dc_status start_centers(dc_comm *comm, dc_km_restarts *a, const float *start)
 {
@@ -259,6 +269,7 @@ static dc_status start_centers(dc_comm *comm, dc_km_restarts *a, const float *st
     } else if (start && !resumed) {
         memcpy(a->centers, start, (size_t)(a->R * a->K * a->d) * sizeof *a->centers);
     }
+    if (a->cfg->spherical && !start && a->slots[0].iterations == 0) put_on_sphere(a->centers, a->R * a->K, a->d);
 out:
     return st;
 }
@@ -270,7 +281,7 @@ dc_status dc_kmeans_from(dc_comm *comm, const dc_rows *rows, const dc_kmeans_con
     dc_km_restarts a = {0};
     *out = (dc_kmeans_result){0};
     DC_TRY_ALL(comm, check_config(rows, cfg));
-    DC_TRY_ALL(comm, result_init(out, rows, cfg->K));
+    DC_TRY_ALL(comm, dc_km_result_init(out, rows, cfg->K));
     DC_TRY_ALL(comm, kmeans_init(&a, rows, cfg, pass_doubles));
     DC_TRY(center_rows(comm, &a));
     DC_TRY(start_centers(comm, &a, start));
@@ -292,6 +303,9 @@ dc_status dc_kmeans(dc_comm *comm, const dc_rows *rows, const dc_kmeans_config *
                "re-seeded",
                cfg->n_init, dc_km_in_rounds(cfg, rows->part->N) ? "k-means||" : "k-means++", out->best + 1,
                out->iterations, out->inertia, (long long)out->reseeded);
+    if (st == DC_OK && cfg->first && !cfg->quiet)
+        dc_log("k-means   from given centres: %d iterations, inertia %.9g, %lld empty clusters re-seeded",
+               out->iterations, out->inertia, (long long)out->reseeded);
     return st;
 }
 
@@ -306,7 +320,7 @@ static dc_status measure(dc_km_restarts *a, const dc_rows *rows, const dc_kmeans
     size_t seeding;
     double kept = 0;
     const size_t before = dc_mem_current_bytes(), lazy = dc_mem_lazy_bytes();
-    DC_TRY(result_init(result, rows, cfg->K));
+    DC_TRY(dc_km_result_init(result, rows, cfg->K));
     out->result_bytes = (double)(dc_mem_current_bytes() - before);
     DC_TRY(kmeans_init(a, rows, cfg, DC_KM_PASS_DOUBLES));
     if (dc_km_in_rounds(cfg, rows->part->N))

@@ -105,6 +105,8 @@ typedef struct {
 /* Only allocates memory; the shift is zero, the unit 1. */
 DC_CHECKED dc_status dc_km_tiles_init(dc_km_tiles *t, const dc_rows *rows, int64_t K, int n_init);
 void dc_km_tiles_release(dc_km_tiles *t);
+/* The power of two that scales `size` to near 1, as far as the exponents of float allow. */
+float dc_km_unit_of(double size);
 /* A piece of a block, loaded into the scratch of a thread. */
 typedef struct {
     int64_t lo, n;  /* local rows [lo, lo + n), n <= TILE */
@@ -317,6 +319,8 @@ void dc_km_pick_potentials(const dc_km_pick *p);
 /* Lowers d_min where the first of the trials is nearer, and sets the masses of this rank's blocks. Threaded. */
 void dc_km_pick_lower_blocks(const dc_km_pick *p);
 
+/* Room for the result of K clusters. Local. */
+DC_CHECKED dc_status dc_km_result_init(dc_kmeans_result *out, const dc_rows *rows, int64_t K);
 /* dc_kmeans() with a given limit on the doubles in one reduction, and with the first centres `start` [n_init x K x d]
  * unless that is NULL. */
 DC_CHECKED dc_status dc_kmeans_from(dc_comm *comm, const dc_rows *rows, const dc_kmeans_config *cfg,
@@ -362,6 +366,9 @@ typedef struct {
     const double *sum, *count;
 } dc_km_sums;
 dc_km_sums dc_km_sums_of(const dc_km_restarts *a, int64_t groups, int64_t g);
+/* What the sum of the rows of a cluster is divided by to get its centre: their number, or on the sphere the length of
+ * the sum. 0: the centre stays. */
+double dc_km_divisor(const dc_kmeans_config *cfg, const double *sum, double count, int64_t d);
 /* Centres [K x d] of slot s. */
 float *dc_km_slot_centers(const dc_km_restarts *a, int64_t s);
 /* Puts the sums and counts of slots [s, s + groups) into a->total. Collective. */

@@ -110,15 +110,24 @@ double dc_km_inertia(const dc_km_restarts *a, const float *centers, const dc_km_
     return inertia;
 }
 
+double dc_km_divisor(const dc_kmeans_config *cfg, const double *sum, double count, int64_t d)
+{
+    double squares = 0;
+    if (!cfg->spherical) return count;
+    for (int64_t c = 0; c < d; c++) squares += sum[c] * sum[c];
+    return sqrt(squares);
+}
+
 /* Moves the centre of each non-empty cluster to its mean; returns the sum of the squared shifts. */
 static double move_centers(const dc_km_restarts *a, float *centers, const dc_km_sums *sums)
 {
     double shift = 0;
     for (int64_t k = 0; k < a->K; k++) {
-        if (sums->count[k] == 0) continue;
+        const double divisor = dc_km_divisor(a->cfg, sums->sum + k * a->d, sums->count[k], a->d);
+        if (divisor == 0) continue;
         for (int64_t c = 0; c < a->d; c++) {
             float *mu = &centers[k * a->d + c];
-            const float mean = (float)(sums->sum[k * a->d + c] / sums->count[k]);
+            const float mean = (float)(sums->sum[k * a->d + c] / divisor);
             const double diff = (double)mean - (double)*mu;
             shift += diff * diff;
             *mu = mean;

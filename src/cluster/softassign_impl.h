@@ -23,19 +23,25 @@ void dc_soft_nearest(const float *Z, int64_t n, const float *M, int64_t K, int64
 void dc_softassign_rows(const float *Z, const float *M, int64_t n, int64_t K, int64_t L, double alpha, float *q,
                         int32_t *label);
 
-/* Block kernel of dc_soft_count. The leaf holds K sums of q, then K sizes, then the number of changed labels. */
-typedef struct {
-    const float *q; /* [n x K] local */
-    int64_t K;
-    const int32_t *next; /* [n] local, new labels */
-    int32_t *label;      /* [n] local, labels so far, replaced by the new ones */
-    double *error;       /* [threads] largest |sum q - 1| so far */
-} dc_soft_pass;
-void dc_soft_block(void *ctx, const dc_block *block, int thread, double *leaf);
+/* Adds n rows, in order, to a leaf of K sums of q, then K sizes, then the number of changed labels, and replaces their
+ * labels by the new ones. *error: largest |sum q - 1| so far; a NaN stays. */
+void dc_soft_count_rows(const float *q, int64_t n, int64_t K, const int32_t *next, int32_t *label, double *leaf,
+                        double *error);
 
-/* Computes the target p of n rows in the calling thread; returns sum KL(p_i || q_i). p may be q. *odd counts the rows
- * of p that do not sum to 1 within DC_ROW_SUM_TOLERANCE, or hold a NaN. */
-double dc_target_rows(dc_target_kind kind, const float *q, const double *f, int64_t n, int64_t K, dc_gidx N, float *p,
-                      int64_t *odd);
+/* Computes the target p of n rows in the calling thread; p may be q. loss, unless NULL: adds KL(p_i || q_i), row by
+ * row. */
+void dc_target_rows(dc_target_kind kind, const float *q, const double *f, int64_t n, int64_t K, dc_gidx N, float *p,
+                    double *loss);
+/* Number of rows of p that do not sum to 1 within DC_ROW_SUM_TOLERANCE, or hold a NaN. */
+int64_t dc_target_odd(const float *p, int64_t n, int64_t K);
+/* q of n embedded rows under the target's model, in the calling thread. */
+void dc_target_assign(const dc_soft_target *t, const float *Z, int64_t n, float *q);
+/* The loss of the rows of a block is added to leaf[0], the number of odd rows to leaf[1]. */
+typedef struct {
+    const dc_soft_target *target;
+    const float *Z;
+} dc_target_pass;
+enum { DC_TARGET_SUMS = 2 };
+void dc_target_block(void *ctx, const dc_block *block, int thread, double *leaf);
 
 #endif

@@ -76,14 +76,14 @@ static double add_row(const float *q, int64_t K, double *restrict f)
     return fabs(sum - 1);
 }
 
-void dc_soft_block(void *ctx, const dc_block *block, int thread, double *leaf)
+void dc_soft_count_rows(const float *q, int64_t n, int64_t K, const int32_t *next, int32_t *label, double *leaf,
+                        double *error)
 {
-    const dc_soft_pass *a = ctx;
-    for (int64_t i = block->lo; i < block->hi; i++) {
-        const double error = add_row(a->q + i * a->K, a->K, leaf);
-        leaf[a->K + a->next[i]] += 1;
-        leaf[2 * a->K] += a->next[i] != a->label[i];
-        a->label[i] = a->next[i];
-        if (!(error <= a->error[thread])) a->error[thread] = error; /* NaN stays */
+    for (int64_t i = 0; i < n; i++) {
+        const double off = add_row(q + i * K, K, leaf);
+        leaf[K + next[i]] += 1;
+        leaf[2 * K] += next[i] != label[i];
+        label[i] = next[i];
+        if (!(off <= *error)) *error = off;
     }
 }

@@ -99,12 +99,12 @@ const void *dc_config_start_keys(const dc_config *cfg, const char **method)
     return *method ? keys_of(cfg, *method) : NULL;
 }
 
-/* The choices of cluster.init but k-means are methods. */
+/* The choices of cluster.init but k-means and weights are methods. */
 const char *dc_start_method(const dc_config *cfg)
 {
     const dc_key_choice *c = dc_key_find("cluster", "init")->choices;
     while (c->value != cfg->cluster.init) c++;
-    return c->value == DC_START_KMEANS ? NULL : c->name;
+    return c->value == DC_START_KMEANS || c->value == DC_START_WEIGHTS ? NULL : c->name;
 }
 
 /* ---- Rows -------------------------------------------------------------------------------------------------------- */

@@ -38,6 +38,8 @@ static const dc_key_choice reductions[] = {
     {"none", DC_REDUCE_NONE}, {"svd", DC_REDUCE_SVD}, {"pca", DC_REDUCE_PCA}, {"random", DC_REDUCE_RANDOM}, {NULL, 0}};
 static const dc_key_choice row_norms[] = {
     {"none", DC_ROW_NORM_NONE}, {"l2", DC_ROW_NORM_L2}, {"l1", DC_ROW_NORM_L1}, {"max", DC_ROW_NORM_MAX}, {NULL, 0}};
+static const dc_key_choice kmeans_metrics[] = {
+    {"euclidean", DC_KMEANS_EUCLIDEAN}, {"cosine", DC_KMEANS_COSINE}, {NULL, 0}};
 static const dc_key_choice activations[] = {{"relu", DC_ACT_RELU},
                                             {"linear", DC_ACT_LINEAR},
                                             {"leaky_relu", DC_ACT_LEAKY_RELU},
@@ -70,8 +72,11 @@ static const dc_key_choice schedules[] = {
 static const dc_key_choice topics[] = {
     {"auto", DC_TOPICS_AUTO}, {"on", DC_TOPICS_ON}, {"off", DC_TOPICS_OFF}, {NULL, 0}};
 static const dc_key_choice ons[] = {{"embedding", DC_ON_EMBEDDING}, {"input", DC_ON_INPUT}, {NULL, 0}};
-static const dc_key_choice starts[] = {
-    {"kmeans", DC_START_KMEANS}, {"spectral", DC_START_SPECTRAL}, {"gmm", DC_START_GMM}, {NULL, 0}};
+static const dc_key_choice starts[] = {{"kmeans", DC_START_KMEANS},
+                                       {"spectral", DC_START_SPECTRAL},
+                                       {"gmm", DC_START_GMM},
+                                       {"weights", DC_START_WEIGHTS},
+                                       {NULL, 0}};
 static const dc_key_choice seedings[] = {
     {"auto", DC_SEEDING_AUTO}, {"k-means++", DC_SEEDING_PLUSPLUS}, {"k-means||", DC_SEEDING_PARALLEL}, {NULL, 0}};
 static const dc_key_choice autos[] = {{"auto", DC_CLUSTERS_AUTO}, {NULL, 0}};
@@ -93,7 +98,10 @@ static const dc_key_choice reproducible[] = {
 static const dc_key_choice resumes[] = {
     {"auto", DC_RESUME_AUTO}, {"never", DC_RESUME_NEVER}, {"must", DC_RESUME_MUST}, {NULL, 0}};
 static const dc_key_choice row_outputs[] = {{"none", DC_ROWS_NONE}, {"full", DC_ROWS_FULL}, {NULL, 0}};
-static const dc_key_choice q_outputs[] = {{"top1", DC_Q_TOP1}, {"full", DC_Q_FULL}, {NULL, 0}};
+static const dc_key_choice q_outputs[] = {{"top1", DC_Q_TOP1}, {"top", DC_Q_TOP}, {"full", DC_Q_FULL}, {NULL, 0}};
+
+static const dc_key_choice residencies[] = {
+    {"auto", DC_RESIDENCY_AUTO}, {"memory", DC_RESIDENCY_MEMORY}, {"stream", DC_RESIDENCY_STREAM}, {NULL, 0}};
 
 #define KEY(s, n, t, member, def) .section = s, .name = n, .type = t, .offset = AT(member), .fallback = def
 
@@ -206,12 +214,16 @@ const dc_key dc_key_table[] = {
      .verbs = DC_USE_FIT | DC_USE_KMEANS,
      .doc = "After this long without progress, the job ends with exit code 70; 0: never."},
 
-    {KEY("input", "data", DC_KEY_PATH, input.data, ""), .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
+    {KEY("input", "data", DC_KEY_FILES, input.data, ""), .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
      .also = "dataset file path",
      .doc =
          "HDF5 file with /X [N, D] and, if there are labels, /y [N], or an .h5ad of AnnData, sparse or dense; `dcmpi "
-         "convert` makes one from other formats. builtin:glyphs is the built-in problem, generated in memory. Labels "
-         "only score the result."},
+         "convert` makes one from other formats. Also an .npy file, file.h5:dataset, or many files as one data set: a "
+         "list, or a glob such as shards/*.npy, which gives the files in byte order of their names. Built-in data are "
+         "made in memory: builtin:glyphs, pictures; "
+         "builtin:embeddings,rows=N,width=D,clusters=K,duplicates=SHARE,type=float32, a mixture on the sphere with "
+         "near "
+         "duplicates (README). Labels only score the result."},
     {KEY("input", "scale", DC_KEY_CHOICE, input.scale, "unit"), .choices = scales, .verbs = DC_USE_FIT | DC_USE_KMEANS,
      .result = true, .also = "scaling normalize", .source = GUO ", x/255",
      .doc = "unit: the range of the whole matrix to [0, 1] (0..255 for uint8). symmetric: to [-1, 1]. dec: times a "
@@ -282,7 +294,14 @@ const dc_key dc_key_table[] = {
          "percentiles of the mean, by median and median absolute deviation."},
     {KEY("input", "rows", DC_KEY_INT, input.rows, "0"), .min = 0, .max = MAX_COUNT, .unit = "rows",
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "n_samples max_rows",
-     .doc = "Use only this many rows, the first ones; 0: all (of the built-in problem: 10000)."},
+     .doc =
+         "Use only this many rows, the first ones; 0: all (of builtin:glyphs: 10000, of builtin:embeddings: 100000)."},
+    {KEY("input", "residency", DC_KEY_CHOICE, input.residency, "auto"), .choices = residencies,
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .also = "streaming out_of_core mmap memmap",
+     .doc = "Where the rows are while the job runs. memory: read once. stream: in their files; every pass reads them "
+            "again, while the rows before are used, and memory does not grow with them. The results are the same bits. "
+            "auto: memory if the job then fits into what is free, else stream if the rows can be read in place (dense, "
+            "not in chunks, no transforms of counts); the log says which and why."},
     {KEY("input", "matrix", DC_KEY_PATH, input.matrix, ""), .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
      .also = "layer raw use_raw layers anndata h5ad sparse csr",
      .doc =
@@ -337,11 +356,13 @@ const dc_key dc_key_table[] = {
          "layer, in hidden layers those of 80 % of the variance, for each direction two units of opposite signs if the "
          "activation is a rectifier; the other units as fan_in. The decoder that mirrors the encoder has the "
          "transposes, and the biases take off and add the means. Dense layers without ln, of at most 4096 inputs."},
-    {KEY("model", "weights", DC_KEY_PATH, model.weights, ""), .verbs = DC_USE_FIT, .result = true,
+    {KEY("model", "weights", DC_KEY_PATH, model.weights, ""), .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
      .also = "ae_weights pretrained checkpoint",
-     .doc = "run.h5 of an earlier run with the same widths, activations and scaling: start from its autoencoder and "
-            "skip pretraining. The pretrain keys may stay in the deck; they are not used then. A run continues only "
-            "with the weights it began with: others in this file are refused."},
+     .doc =
+         "run.h5 of an earlier run with the same widths, activations and scaling: start from its autoencoder and "
+         "skip pretraining. The pretrain keys may stay in the deck; they are not used then. With cluster.init: weights "
+         "also from its scaling and centres. A run continues only with the weights it began with: others in this "
+         "file are refused."},
 
     {KEY("pretrain", "mode", DC_KEY_CHOICE, pretrain.mode, "joint"), .choices = modes, .verbs = DC_USE_FIT,
      .trait = "pretraining", .result = true, .source = GUO,
@@ -393,10 +414,14 @@ const dc_key dc_key_table[] = {
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "n_clusters k num_clusters", .source = "MNIST",
      .doc = "Number of clusters K. auto, for method spectral with cluster.on: input: the number of eigenvalues before "
             "their largest gap, at least 2 and at most spectral.max_clusters."},
-    {KEY("cluster", "init", DC_KEY_CHOICE, cluster.init, "kmeans"), .choices = starts, .verbs = DC_USE_FIT,
-     .trait = "start", .result = true, .also = "initialization start",
-     .doc = "What the first centres of a method that trains are: those of k-means, or the means of the clusters that "
-            "method spectral or gmm finds in the embedding, with the keys of its section."},
+    {KEY("cluster", "init", DC_KEY_CHOICE, cluster.init, "kmeans"), .choices = starts,
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .trait = "start", .result = true,
+     .also = "initialization start warm_start continue",
+     .doc =
+         "What the first centres are. kmeans: those of k-means. spectral, gmm: of a method that trains, the means of "
+         "the clusters that this method finds in the embedding, with the keys of its section. weights: those of "
+         "k-means that starts once, from the centres of the run in model.weights, so that clusters keep their "
+         "numbers when data have grown; scaling, clipping, reduction and transforms of counts are then that run's."},
     {KEY("cluster", "n_init", DC_KEY_INT, cluster.n_init, "20"), .min = 1, .max = 10000, .unit = "restarts",
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "restarts", .source = "Xie et al. 2016",
      .doc = "Starts of k-means, advanced together; the lowest inertia wins."},
@@ -413,6 +438,26 @@ const dc_key dc_key_table[] = {
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .source = "scikit-learn",
      .doc = "A start has converged when the squared shift of its centres is at most this value times the mean variance "
             "of a column."},
+    {KEY("cluster", "metric", DC_KEY_CHOICE, cluster.metric, "euclidean"), .choices = kmeans_metrics,
+     .verbs = DC_USE_KMEANS, .result = true, .also = "spherical distance",
+     .doc =
+         "cosine: spherical k-means (Dhillon and Modha 2001). Rows and centres have length 1 (input.norm becomes l2), "
+         "and a row belongs to the centre with the largest cosine, in predictions, too."},
+    {KEY("cluster", "levels", DC_KEY_LIST, cluster.levels, "[]"), .min = 1, .max = 1 << 20, .verbs = DC_USE_KMEANS,
+     .result = true, .also = "hierarchy hierarchical n_clusters_per_level",
+     .doc = "Hierarchical k-means: [1000, 100] makes 1000 clusters, then splits each by k-means of its rows, so that "
+            "there are 100,000 in all (cluster.clusters follows). A cluster gets children in proportion to its rows, "
+            "100 on average. A row belongs to the nearest child of its cluster, in predictions, too."},
+    {KEY("cluster", "kmeans_batch", DC_KEY_INT, cluster.kmeans_batch, "0"), .min = 0, .max = 1e9, .unit = "rows",
+     .verbs = DC_USE_KMEANS, .result = true, .also = "minibatch mini_batch batch_size",
+     .doc = "Mini-batch k-means (Sculley 2010): the centres move after every so many rows, over all ranks together; 0: "
+            "after all rows (Lloyd). Batches are those of training: every pass takes each row once, in a new order. "
+            "cluster.kmeans_max_iter then counts passes. Every rank holds a batch."},
+    {KEY("cluster", "max_size", DC_KEY_INT, cluster.max_size, "0"), .min = 0, .max = MAX_COUNT, .unit = "rows",
+     .verbs = DC_USE_KMEANS, .result = true, .also = "size_max max_cluster_size balanced cap",
+     .doc = "Most rows of a cluster; 0: any number. After k-means a cluster with more keeps those nearest to its "
+            "centre, and each of the others goes to the nearest centre that has room or keeps it before a row farther "
+            "away. Centres stay; predict knows no limit."},
     {KEY("cluster", "batch", DC_KEY_INT, cluster.batch, "256"), .min = 1, .max = 1e9, .unit = "rows",
      .verbs = DC_USE_FIT, .trait = "training", .result = true, .also = "batch_size", .source = "Xie et al. 2016",
      .doc = "Rows per step over all ranks together; at most the rows of the data."},
@@ -501,7 +546,12 @@ const dc_key dc_key_table[] = {
     {KEY("output", "embedding", DC_KEY_BOOL, output.embedding, "true"), .verbs = DC_USE_FIT,
      .doc = "Write the embedding of every row, float32 [N, latent]."},
     {KEY("output", "q", DC_KEY_CHOICE, output.q, "top1"), .choices = q_outputs, .verbs = DC_USE_FIT,
-     .doc = "Soft assignment: top1 writes each row's largest value (confidence), full the whole [N, clusters], too."},
+     .doc = "Soft assignment of each row. top1: its largest value (confidence). top: also the q_top largest with their "
+            "clusters, /q_top and /q_top_index. full: also all of it, /q [N, clusters]; refused if rows x clusters x 4 "
+            "bytes are more than 64 GiB."},
+    {KEY("output", "q_top", DC_KEY_INT, output.q_top, "10"), .min = 1, .max = 1000, .unit = "clusters",
+     .verbs = DC_USE_FIT, .when = "q", .when_is = "top", .also = "top_k topk",
+     .doc = "How many of a row's largest values are written; all, if there are fewer clusters."},
     {KEY("output", "rows", DC_KEY_CHOICE, output.rows, "none"), .choices = row_outputs,
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
      .doc = "full writes where each row stands in its cluster: /rows/distance and /rows/cosine to its centre, and "

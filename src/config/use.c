@@ -110,6 +110,17 @@ static bool condition_holds(const dc_config *cfg, const dc_key *key, unsigned ve
     return false;
 }
 
+/* Without a network only the centres of an earlier run are wanted of it. */
+static bool earlier_run_is_wanted(const dc_config *cfg, const dc_key *key, unsigned verb, char *why, size_t cap)
+{
+    const bool is_weights = strcmp(key->section, "model") == 0 && strcmp(key->name, "weights") == 0;
+    const bool no_network = verb == DC_USE_KMEANS || cfg->cluster.on == DC_ON_INPUT;
+    if (!is_weights || !no_network || cfg->cluster.init == DC_START_WEIGHTS) return true;
+    snprintf(why, cap, "%s, and cluster.init is not weights",
+             verb == DC_USE_KMEANS ? "the verb is kmeans" : "cluster.on is input");
+    return false;
+}
+
 bool dc_key_needs_network(const dc_key *key)
 {
     return strcmp(key->section, "model") == 0 || strcmp(key->section, "pretrain") == 0 ||
@@ -120,6 +131,7 @@ bool dc_key_needs_network(const dc_key *key)
 static bool network_is_there(const dc_config *cfg, const dc_key *key, char *why, size_t cap)
 {
     if (cfg->cluster.on != DC_ON_INPUT || !dc_key_needs_network(key)) return true;
+    if (strcmp(key->name, "weights") == 0) return true;
     snprintf(why, cap, "cluster.on is input");
     return false;
 }
@@ -127,5 +139,6 @@ static bool network_is_there(const dc_config *cfg, const dc_key *key, char *why,
 bool dc_key_in_use(const dc_config *cfg, const dc_key *key, unsigned verb, char *why, size_t cap)
 {
     return used_by_verb(key, verb, why, cap) && used_by_method(cfg, key, verb, why, cap) &&
-           network_is_there(cfg, key, why, cap) && condition_holds(cfg, key, verb, why, cap);
+           network_is_there(cfg, key, why, cap) && earlier_run_is_wanted(cfg, key, verb, why, cap) &&
+           condition_holds(cfg, key, verb, why, cap);
 }

@@ -49,6 +49,16 @@ out:
     return st;
 }
 
+dc_status dc_data_take_clip(dc_comm *comm, dc_dataset *d, const dc_data_given *given)
+{
+    if (!given->clip_lo) return DC_OK;
+    const dc_status st = dc_data_set_clip(comm, d, &(dc_clip){DC_CLIP_RANGE, -INFINITY, INFINITY});
+    if (st != DC_OK) return st;
+    memcpy(d->clip_lo, given->clip_lo, (size_t)d->D * sizeof *d->clip_lo);
+    memcpy(d->clip_hi, given->clip_hi, (size_t)d->D * sizeof *d->clip_hi);
+    return DC_OK;
+}
+
 dc_status dc_data_limit(dc_comm *comm, dc_dataset *d, double limit)
 {
     dc_status st = DC_OK;

@@ -197,7 +197,15 @@ void dc_data_measure_csr(dc_comm *comm, dc_dataset *d)
     d->nnz = m->total;
 }
 
-dc_status dc_data_transform_counts(dc_comm *comm, dc_dataset *d, const dc_count_request *r)
+static dc_status take_columns(const dc_count_map *from, dc_count_map *map)
+{
+    map->kept = from->kept;
+    const dc_status st = dc_mem_alloc(&map->column, (size_t)map->kept, sizeof *map->column, "chosen columns");
+    if (st == DC_OK) memcpy(map->column, from->column, (size_t)map->kept * sizeof *map->column);
+    return st;
+}
+
+dc_status dc_data_transform_counts(dc_comm *comm, dc_dataset *d, const dc_count_request *r, const dc_count_map *given)
 {
     dc_status st = DC_OK;
     double *sum = NULL;
@@ -207,8 +215,12 @@ dc_status dc_data_transform_counts(dc_comm *comm, dc_dataset *d, const dc_count_
     *map = (dc_count_map){.used = true, .log1p = r->log1p, .D = d->D, .kept = d->D};
     DC_TRY_ALL(comm, dc_mem_alloc_raw(&sum, (size_t)n, sizeof *sum, "sums of rows"));
     DC_TRY(check_sums(comm, d, dc_data_row_sums(d, n, sum)));
-    map->normalize_total = r->normalize_total == DC_TOTAL_MEDIAN ? median_of_sums(comm, n, sum) : r->normalize_total;
-    if (r->variable_columns > 0) {
+    map->normalize_total = given                                   ? given->normalize_total
+                           : r->normalize_total == DC_TOTAL_MEDIAN ? median_of_sums(comm, n, sum)
+                                                                   : r->normalize_total;
+    if (given && given->column) {
+        DC_TRY_ALL(comm, take_columns(given, map));
+    } else if (r->variable_columns > 0) {
         map->kept = r->variable_columns;
         DC_TRY(choose_columns(comm, d, r, sum, map));
     }

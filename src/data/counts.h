@@ -5,8 +5,10 @@
 #include "data_priv.h"
 
 /* Collective, when all rows are there: sets data->counts and replaces the rows, and with them D, dtype, feature_names.
+ * given: a map whose sum and columns are taken, or NULL.
  * Errors: DC_ERR_DATA (values that are negative or not finite, too few columns that vary), DC_ERR_MEMORY. */
-DC_CHECKED dc_status dc_data_transform_counts(dc_comm *comm, dc_dataset *data, const dc_count_request *request);
+DC_CHECKED dc_status dc_data_transform_counts(dc_comm *comm, dc_dataset *data, const dc_count_request *request,
+                                              const dc_count_map *given);
 /* Collective: sets the figures of data->csr that cover all ranks, and data->nnz. */
 void dc_data_measure_csr(dc_comm *comm, dc_dataset *data);
 /* Memory that this takes beside the rows. */

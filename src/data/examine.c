@@ -13,15 +13,17 @@ dc_status dc_data_examine(dc_comm *comm, dc_dataset *d, const dc_data_request *r
 {
     dc_status st = DC_OK;
     dc_data_stats stats = {0};
-    DC_TRY(dc_data_transform_counts(comm, d, &request->counts));
-    DC_TRY(dc_data_set_clip(comm, d, &request->clip));
+    const dc_data_given *given = request->given;
+    DC_TRY(dc_data_transform_counts(comm, d, &request->counts, given ? given->counts : NULL));
+    DC_TRY(given ? dc_data_take_clip(comm, d, given) : dc_data_set_clip(comm, d, &request->clip));
     DC_TRY(dc_data_stats_create(comm, d, &stats));
     DC_TRY(dc_data_audit(comm, d, &stats));
     DC_TRY(dc_data_check_range(comm, d, &stats));
-    DC_TRY(dc_data_scaling(comm, d, &stats));
+    DC_TRY(dc_data_scaling(comm, d, &stats, given));
     if (request->clip_scaled > 0) DC_TRY(dc_data_limit(comm, d, request->clip_scaled));
-    if (d->scale_kind == DC_SCALE_PCA) DC_TRY(dc_data_components(comm, d, &request->pca));
-    DC_TRY(dc_data_reduce(comm, d, request, seed));
+    if (given) DC_TRY(dc_data_take_components(comm, d, given->pca));
+    if (!given && d->scale_kind == DC_SCALE_PCA) DC_TRY(dc_data_components(comm, d, &request->pca));
+    if (!given) DC_TRY(dc_data_reduce(comm, d, request, seed));
     DC_TRY(dc_data_set_norm(comm, d));
     DC_TRY(dc_data_check_distinct(comm, d, K));
 out:
@@ -39,14 +41,19 @@ double dc_dataset_id_bytes(const dc_data_header *head)
 /* A value and its column. */
 enum { SPARSE_BYTES = sizeof(float) + sizeof(int32_t) };
 
-/* Bytes of rows, labels, ids, scaling, bounds and components together. */
+/* Bytes of rows, or of windows of rows that stay in their file, of labels, ids, scaling, bounds and components
+ * together.
+ */
 double dc_dataset_bytes(const dc_data_header *head, const dc_part *part, const dc_clip *clip)
 {
     const double D = (double)head->D, label = head->has_labels ? sizeof(int32_t) : 0;
     const double k = (double)head->components, item = (double)dc_dtype_bytes(head->dtype);
     const double factor = head->norm != DC_ROW_NORM_NONE && k == 0 ? sizeof(float) : 0;
-    const double row = (head->sparse ? sizeof(int64_t) : D * item) + factor + label + dc_dataset_id_bytes(head) + 4 * k;
-    return (double)dc_part_rows(part) * row + (head->sparse ? sizeof(int64_t) : 0) +
+    const double stored = head->sparse ? sizeof(int64_t) : head->stream ? 0 : D * item;
+    const double row = stored + factor + label + dc_dataset_id_bytes(head) + 4 * k;
+    const size_t stored_row = (size_t)head->D * dc_dtype_bytes(head->dtype);
+    return head->files_bytes + (double)dc_part_rows(part) * row + (head->sparse ? sizeof(int64_t) : 0) +
+           (head->stream ? dc_data_stream_bytes(stored_row, dc_data_threads()) : 0) +
            SPARSE_BYTES * (double)dc_header_nnz(head, part->row_lo, part->row_hi) +
            (clip->kind == DC_CLIP_NONE ? 8 : 24) * D + 8 * k * D + 24 * k;
 }

@@ -8,6 +8,7 @@
 #include <float.h>
 #include <math.h>
 #include <omp.h>
+#include <string.h>
 
 #include "data_priv.h"
 #include "dcmpi/comm.h"
@@ -183,6 +184,38 @@ dc_status dc_data_project_all(dc_comm *comm, dc_dataset *d)
 {
     const dc_status st = dc_agree(comm, project_rows(d));
     if (st == DC_OK) set_range(comm, d);
+    return st;
+}
+
+/* Copies what the rows are multiplied with; what is known of the variances is that of other rows. */
+static dc_status copy_map(dc_dataset *d, const dc_pca *from)
+{
+    dc_status st = DC_OK;
+    dc_pca *to = &d->pca;
+    const size_t k = (size_t)from->k, values = dc_mul_size(k, (size_t)d->D);
+    *to = (dc_pca){.k = from->k};
+    DC_TRY(dc_mem_alloc(&to->direction, values, sizeof *to->direction, "principal components"));
+    DC_TRY(dc_mem_alloc(&to->factor, k, sizeof *to->factor, "principal components"));
+    if (from->offset) DC_TRY(dc_mem_alloc(&to->offset, k, sizeof *to->offset, "principal components"));
+    memcpy(to->direction, from->direction, values * sizeof *to->direction);
+    memcpy(to->factor, from->factor, k * sizeof *to->factor);
+    if (from->offset) memcpy(to->offset, from->offset, k * sizeof *to->offset);
+out:
+    return st;
+}
+
+dc_status dc_data_take_components(dc_comm *comm, dc_dataset *d, const dc_pca *from)
+{
+    dc_status st = DC_OK;
+    if (from->k == 0) return DC_OK;
+    DC_TRY_ALL(comm, copy_map(d, from));
+    DC_TRY(dc_data_project_all(comm, d));
+    if (!isfinite(d->scaled_min) || !isfinite(d->scaled_max))
+        st = DC_FAIL(DC_ERR_DATA,
+                     "%s: the components of the earlier run are beyond single precision for these rows; they are too "
+                     "far from those that it had",
+                     d->source);
+out:
     return st;
 }
 

@@ -270,7 +270,7 @@ static void settle_sparse(dc_dataset *d)
             d->source, (long long)d->D);
 }
 
-dc_status dc_data_scaling(dc_comm *comm, dc_dataset *d, const dc_data_stats *s)
+static dc_status find_scaling(dc_comm *comm, dc_dataset *d, const dc_data_stats *s)
 {
     dc_status st = DC_OK;
     int64_t lost = 0;
@@ -300,6 +300,15 @@ dc_status dc_data_scaling(dc_comm *comm, dc_dataset *d, const dc_data_stats *s)
         break;
     }
     dc_data_warn_of_offsets(lost);
+out:
+    return st;
+}
+
+dc_status dc_data_scaling(dc_comm *comm, dc_dataset *d, const dc_data_stats *s, const dc_data_given *given)
+{
+    dc_status st = DC_OK;
+    if (!given) DC_TRY(find_scaling(comm, d, s));
+    for (int64_t c = 0; given && c < d->D; c++) d->shift[c] = given->shift[c], d->scale[c] = given->scale[c];
     if (dc_dataset_is_sparse(d)) settle_sparse(d);
     st = check_range(d, s);
 out:

@@ -42,8 +42,7 @@ typedef struct {
 /* Rows of a block that goes around, equal on all ranks. */
 int64_t dc_knn_block_rows(const dc_part *part, int64_t d);
 
-/* ---- knn_image_kern.c ---------------------------------------------------------------------------------------------
- */
+/* ---- knn_image_kern.c -------------------------------------------------------------------------------------------- */
 
 /* Local rows [lo, lo + n), in x unless they are in memory. */
 const float *dc_knn_load(const dc_rows *rows, int64_t lo, int64_t n, float *x);
@@ -64,9 +63,8 @@ double dc_knn_project_row(const dc_knn_image *m, const float *x, float *image);
 
 /* ---- knn_distance_kern.c ----------------------------------------------------------------------------------------- */
 
-/* Sums in double, in a fixed order: x.y, and the squared distance. */
+/* x.y: a sum in double, in a fixed order. Squared distances: dc_square_distance (la.h). */
 double dc_knn_dot(const float *x, const float *y, int64_t d);
-double dc_knn_square(const float *x, const float *y, int64_t d);
 /* 1 - cos from x.y and the squared lengths. */
 double dc_knn_cosine(double dot, double x_square, double y_square);
 

@@ -1,4 +1,4 @@
-/* What decides who is near: sums in double of the rows as they are. Each function has one body, never inlined, and
+/* What decides who is near: sums in double of the rows as they are. The dot product has one body, never inlined, and
  * LANES partial sums, so that a pair of rows has the same distance in both orders and wherever it is computed. */
 #include <math.h>
 
@@ -11,19 +11,6 @@ static double total(const double part[LANES])
     double sum = 0;
     for (int l = 0; l < LANES; l++) sum += part[l];
     return sum;
-}
-
-__attribute__((noinline)) double dc_knn_square(const float *x, const float *y, int64_t d)
-{
-    double part[LANES] = {0};
-    int64_t j = 0;
-    for (; j + LANES <= d; j += LANES)
-        for (int l = 0; l < LANES; l++) {
-            const double e = (double)x[j + l] - (double)y[j + l];
-            part[l] += e * e;
-        }
-    for (int l = 0; j < d; j++, l++) part[l] += ((double)x[j] - (double)y[j]) * ((double)x[j] - (double)y[j]);
-    return total(part);
 }
 
 __attribute__((noinline)) double dc_knn_dot(const float *x, const float *y, int64_t d)

@@ -45,7 +45,7 @@ static double distance(const seeker *s, int64_t j)
     const dc_knn_block *b = s->block;
     const int64_t d = s->image->rows->d;
     const float *y = b->X + j * d;
-    if (s->image->metric == DC_METRIC_EUCLIDEAN) return dc_knn_square(s->x, y, d);
+    if (s->image->metric == DC_METRIC_EUCLIDEAN) return dc_square_distance(s->x, y, d);
     const double dot = s->norm == 0 || b->norm[j] == 0 ? 0 : dc_knn_dot(s->x, y, d);
     return dc_knn_cosine(dot, s->norm, b->norm[j]);
 }

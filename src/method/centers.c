@@ -32,36 +32,35 @@ void dc_centers_build(const dc_method_env *env, dc_slab *slab)
     dc_slab_add(slab, "centers", env->K, env->L, true);
 }
 
-static dc_status create(const dc_method_env *env, bool keeps_target, dc_method_state **out)
+dc_status dc_centers_create(const dc_method_env *env, dc_method_state **out)
 {
-    dc_status st = DC_OK;
-    dc_method_state *s = NULL;
-    const size_t n = (size_t)dc_part_rows(env->part), K = (size_t)env->K;
-    DC_TRY(dc_mem_alloc(&s, 1, sizeof *s, "method state"));
-    s->env = env;
-    if (!keeps_target) goto out;
-    DC_TRY(dc_mem_alloc(&s->P, n * K, sizeof *s->P, "target P"));
-    s->target = (dc_table){"target", s->P, env->K};
-    DC_TRY(dc_sum_create(&s->loss, env->part, DC_TARGET_SUMS));
-out:
-    if (st != DC_OK) dc_centers_destroy(&s);
-    *out = s;
+    const dc_status st = dc_mem_alloc(out, 1, sizeof **out, "method state");
+    if (st == DC_OK) (*out)->env = env;
     return st;
 }
 
-dc_status dc_centers_create(const dc_method_env *env, dc_method_state **out)
+dc_status dc_centers_create_kind(const dc_method_env *env, dc_target_kind kind, dc_soft_model model,
+                                 dc_method_state **out)
 {
-    return create(env, false, out);
+    dc_status st = dc_centers_create(env, out);
+    if (st != DC_OK) return st;
+    dc_method_state *s = *out;
+    s->embedded = (dc_table){"embedding", env->Z, env->L};
+    s->target = (dc_soft_target){
+        .kind = kind, .model = model, .alpha = model == DC_SOFT_STUDENT ? alpha_of(env) : 0, .K = env->K, .L = env->L};
+    st = dc_target_create(&s->target, env->part);
+    if (st != DC_OK) dc_centers_destroy(out);
+    return st;
 }
 
 dc_status dc_centers_create_target(const dc_method_env *env, dc_method_state **out)
 {
-    return create(env, true, out);
+    return dc_centers_create_kind(env, DC_TARGET_SQUARE, DC_SOFT_STUDENT, out);
 }
 
 dc_status dc_centers_create_labels(const dc_method_env *env, dc_method_state **out)
 {
-    dc_status st = create(env, false, out);
+    dc_status st = dc_centers_create(env, out);
     if (st != DC_OK) return st;
     dc_method_state *s = *out;
     st = dc_mem_alloc(&s->labels, (size_t)dc_part_rows(env->part), sizeof *s->labels, "labels");
@@ -123,6 +122,7 @@ dc_status dc_method_kmeans_again(dc_comm *comm, const dc_method_env *env, const 
     cfg.first = dc_method_values(env, "centers");
     cfg.n_init = 1;
     cfg.state = NULL;
+    cfg.quiet = true;
     return set_centers(comm, env, &cfg, Z, label);
 }
 
@@ -131,19 +131,20 @@ dc_status dc_centers_start(dc_comm *comm, dc_method_state *state, const dc_infer
     return dc_method_kmeans(comm, state->env, rows->Z, NULL);
 }
 
-dc_status dc_centers_refresh_kind(dc_comm *comm, dc_method_state *state, dc_target_kind kind, const dc_inferred *rows,
-                                  dc_refresh *out)
+/* Where the parameters lie that q follows from. */
+static const float *model_of(const dc_method_state *s)
 {
-    const dc_method_env *env = state->env;
-    const size_t n = (size_t)dc_part_rows(env->part);
-    if (n) memcpy(state->P, rows->q, n * (size_t)env->K * sizeof *state->P);
-    out->loss = dc_target_refresh(comm, env->part, kind, rows->f, env->K, state->loss, state->P, &out->odd_targets);
-    return DC_OK;
+    if (s->target.model == DC_SOFT_STUDENT) return dc_method_values(s->env, "centers");
+    return s->env->value + dc_slab_net(s->env->slab, "head")->layer[0].weight; /* the bias lies behind */
 }
 
 dc_status dc_centers_refresh_target(dc_comm *comm, dc_method_state *state, const dc_inferred *rows, dc_refresh *out)
 {
-    return dc_centers_refresh_kind(comm, state, DC_TARGET_SQUARE, rows, out);
+    dc_soft_target *t = &state->target;
+    memcpy(t->param, model_of(state), dc_target_params(t) * sizeof *t->param);
+    memcpy(t->f, rows->f, (size_t)t->K * sizeof *t->f);
+    out->loss = dc_target_loss(comm, t, rows->Z, &out->odd_targets);
+    return DC_OK;
 }
 
 void dc_centers_take_task(dc_kmeans_config *cfg, const dc_sweep_task *task)
@@ -188,10 +189,15 @@ void dc_centers_reconstruct(dc_graph *g, const dc_method_env *env, dc_recon_loss
                 dc_recon(g, loss, x, dc_layers(g, net, net->n_encoder, net->n_layers, true, z)));
 }
 
+dc_val dc_centers_target(dc_graph *g, const dc_method_state *state)
+{
+    return dc_target_of(g, &state->target, dc_entry(g, &state->embedded));
+}
+
 dc_val dc_centers_kl(dc_graph *g, const dc_method_state *state, dc_val z)
 {
     const dc_method_env *env = state->env;
-    return dc_student_kl(g, alpha_of(env), z, dc_method_use(g, env, "centers"), dc_entry(g, &state->target));
+    return dc_student_kl(g, alpha_of(env), z, dc_method_use(g, env, "centers"), dc_centers_target(g, state));
 }
 
 dc_val dc_method_embed(dc_graph *g, const dc_method_env *env)
@@ -212,11 +218,10 @@ void dc_centers_destroy(dc_method_state **state)
 {
     dc_method_state *s = *state;
     if (!s) return;
-    dc_mem_free(&s->P);
+    dc_target_release(&s->target);
     dc_state_drop(s->saved, s->labels);
     dc_state_drop(s->saved, s->number);
     dc_mem_free(&s->labels);
     dc_mem_free(&s->number);
-    dc_sum_destroy(&s->loss);
     dc_mem_free(state);
 }

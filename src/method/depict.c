@@ -82,11 +82,16 @@ out:
     return st;
 }
 
+static dc_status create(const dc_method_env *env, dc_method_state **out)
+{
+    const depict_keys *k = env->keys;
+    return dc_centers_create_kind(env, (dc_target_kind)k->target, DC_SOFT_HEAD, out);
+}
+
 static dc_status refresh(dc_comm *comm, dc_method_state *s, const dc_inferred *rows, dc_refresh *out)
 {
-    const depict_keys *k = s->env->keys;
     const dc_status st = dc_head_refresh(comm, s, rows, out);
-    return st == DC_OK ? dc_centers_refresh_kind(comm, s, (dc_target_kind)k->target, rows, out) : st;
+    return st == DC_OK ? dc_centers_refresh_target(comm, s, rows, out) : st;
 }
 
 /* ---- Steps ------------------------------------------------------------------------------------------------------- */
@@ -125,7 +130,7 @@ static void record(dc_graph *g, const dc_method_state *s, int step)
     (void)step;
     const dc_val x = dc_batch(g, net->D), z = noisy_code(g, net, k->dropout, x);
     clean_layers(g, net, x, hidden);
-    dc_minimize(g, "clustering", 1, dc_cross_entropy(g, dc_entry(g, &s->target), dc_head_of(g, env, DC_TRAINED, z)));
+    dc_minimize(g, "clustering", 1, dc_cross_entropy(g, dc_centers_target(g, s), dc_head_of(g, env, DC_TRAINED, z)));
     dc_val y = z;
     for (int l = net->n_encoder; l < net->n_layers; l++) {
         y = dc_layers(g, net, l, l + 1, DC_TRAINED, y);
@@ -153,7 +158,7 @@ const dc_method dc_method_depict = {
     .flags = DC_METHOD_TRAINS | DC_METHOD_RECONSTRUCTS | DC_METHOD_HEAD,
     DC_METHOD_KEYS(keys, depict_keys),
     .build = dc_head_build,
-    .create = dc_centers_create_target,
+    .create = create,
     .start = start,
     .refresh = refresh,
     .n_steps = 1,

@@ -39,13 +39,12 @@ typedef struct {
  * q. These methods have no other state. */
 struct dc_method_state {
     const dc_method_env *env;
-    float *P;                    /* [n x K] local target; NULL: not kept */
-    dc_table target;             /* P as a table */
+    dc_soft_target target;       /* K is 0: not kept */
+    dc_table embedded;           /* the embedding of all rows at the last refresh, from which their target follows */
     float *labels;               /* [n x 1] local; NULL: not kept */
     double *number;              /* what a method reports of its fit; NULL: nothing */
     dc_state *saved;             /* the run state in which labels or numbers are registered, or NULL; borrowed */
     dc_table label;              /* the labels as a table */
-    dc_sum *loss;                /* sums of the target refresh */
     dc_net trained;              /* variational methods: the network as its loss needs it (dc_net_for_loss) */
     dc_spectral_state *spectral; /* method spectral, else NULL; owned */
 };
@@ -57,18 +56,20 @@ dc_val dc_method_use(dc_graph *g, const dc_method_env *env, const char *tensor);
 /* Adds the trained tensor "centers" [K x L]. */
 void dc_centers_build(const dc_method_env *env, dc_slab *slab);
 dc_status dc_centers_create(const dc_method_env *env, dc_method_state **out);
-/* Like dc_centers_create(), but also allocates the target P. */
+/* Like dc_centers_create(), but also allocates a target of this kind, with q of this model. */
+dc_status dc_centers_create_kind(const dc_method_env *env, dc_target_kind kind, dc_soft_model model,
+                                 dc_method_state **out);
+/* The same for DEC and its extensions: the sharpened target of the Student-t assignment. */
 dc_status dc_centers_create_target(const dc_method_env *env, dc_method_state **out);
 /* Like dc_centers_create(), but also keeps a number of each row, such as its label, as a table for steps. */
 dc_status dc_centers_create_labels(const dc_method_env *env, dc_method_state **out);
 /* Registers the labels in a run state under this name; dc_centers_destroy() drops them. Collective. */
 dc_status dc_centers_keep_labels(dc_comm *comm, dc_method_state *state, dc_state *c, const char *name);
 dc_status dc_centers_start(dc_comm *comm, dc_method_state *state, const dc_inferred *rows);
-/* Computes the sharpened target into P, and its KL loss; for DEC and its extensions. */
+/* Makes the target anew from the present model and the sums of q, and computes its KL loss. */
 dc_status dc_centers_refresh_target(dc_comm *comm, dc_method_state *state, const dc_inferred *rows, dc_refresh *out);
-/* The same with a target of this kind. */
-dc_status dc_centers_refresh_kind(dc_comm *comm, dc_method_state *state, dc_target_kind kind, const dc_inferred *rows,
-                                  dc_refresh *out);
+/* The target of each row of the batch, [batch x K]. */
+dc_val dc_centers_target(dc_graph *g, const dc_method_state *state);
 /* Sends the rows of the batch through the encoder, for inference, and outputs them as the embedding if the network has
  * layers. */
 dc_val dc_method_embed(dc_graph *g, const dc_method_env *env);

@@ -370,11 +370,11 @@ static dc_status refresh(dc_comm *comm, dc_method_state *s, const dc_inferred *r
 }
 
 /* Without landmarks the place of a row does not follow from its values. */
-static void assign(const dc_method_state *s, float *q, int32_t *label)
+static void assign(const dc_method_state *s, int64_t lo, int64_t n, float *q, int32_t *label)
 {
     const dc_method_env *env = s->env;
     if (has_landmarks(env) || s->spectral->stage == NOT_YET) return;
-    dc_softassign(s->spectral->rows, dc_method_values(env, "spectral_centers"), dc_part_rows(env->part), env->K, env->K,
+    dc_softassign(s->spectral->rows + lo * env->K, dc_method_values(env, "spectral_centers"), n, env->K, env->K,
                   ((const spectral_keys *)env->keys)->centers.alpha, q, label);
 }
 

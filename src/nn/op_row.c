@@ -36,18 +36,21 @@ static double scale_of(const dc_call *c)
     return c->node->n_in > 1 ? (double)c->in[1][0] : 1;
 }
 
-static void softmax(const dc_call *c)
+void dc_softmax_rows(const float *X, int64_t n, int64_t width, double scale, float *Y)
 {
-    const int64_t width = c->node->shape.width;
-    const double scale = scale_of(c);
-    for (int64_t i = 0; i < c->tile->n; i++) {
-        const float *x = c->in[0] + i * width;
-        float *y = c->out + i * width;
+    for (int64_t i = 0; i < n; i++) {
+        const float *x = X + i * width;
+        float *y = Y + i * width;
         double most = scale * (double)x[0], sum = 0;
         for (int64_t j = 1; j < width; j++) most = fmax(most, scale * (double)x[j]);
         for (int64_t j = 0; j < width; j++) sum += exp(scale * (double)x[j] - most);
         for (int64_t j = 0; j < width; j++) y[j] = (float)(exp(scale * (double)x[j] - most) / sum);
     }
+}
+
+static void softmax(const dc_call *c)
+{
+    dc_softmax_rows(c->in[0], c->tile->n, c->node->shape.width, scale_of(c), c->out);
 }
 
 static void softmax_back(const dc_call *c)

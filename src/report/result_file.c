@@ -62,6 +62,7 @@ static dc_status fill_provenance(dc_h5 *h5, const dc_result *r)
     DC_TRY(put_f64(h5, "/", "peak_flops", r->from->peak_flops));
     DC_TRY(put_str(h5, "job", r->from->job));
     DC_TRY(put_str(h5, "data", r->data->source));
+    DC_TRY(dc_result_put_files(h5, r->data->files, r->data->part.N));
     DC_TRY(put_str(h5, "data_type", dc_dtype_name(r->data->dtype)));
     if (dc_dataset_csr(r->data)) DC_TRY(put_i64(h5, "/", "sparse_values", r->data->nnz));
     if (r->cfg->input.matrix[0]) DC_TRY(put_str(h5, "matrix", r->cfg->input.matrix));
@@ -397,7 +398,7 @@ out:
 
 /* ---- Files ------------------------------------------------------------------------------------------------------- */
 
-enum { ROW_ARRAYS_MAX = 12 + DC_RESULTS_MAX };
+enum { ROW_ARRAYS_MAX = 14 + DC_RESULTS_MAX };
 
 static size_t list_graph_rows(const dc_graph_result *g, dc_h5_rows *rows)
 {
@@ -430,7 +431,12 @@ static size_t list_rows(const dc_result *r, dc_h5_rows rows[ROW_ARRAYS_MAX])
     if (r->embedding)
         rows[n++] = (dc_h5_rows){
             .name = "/embedding", .type = DC_H5_F32, .width = (size_t)r->slab->net.L, .local = r->embedding};
-    if (r->q) rows[n++] = (dc_h5_rows){.name = "/q", .type = DC_H5_F32, .width = (size_t)r->K, .local = r->q};
+    if (r->q) rows[n++] = (dc_h5_rows){.name = "/q", .type = DC_H5_F32, .width = (size_t)r->K};
+    if (r->q_top && r->q_top->M > 0) {
+        const size_t M = (size_t)r->q_top->M;
+        rows[n++] = (dc_h5_rows){.name = "/q_top", .type = DC_H5_F32, .width = M, .local = r->q_top->value};
+        rows[n++] = (dc_h5_rows){.name = "/q_top_index", .type = DC_H5_I32, .width = M, .local = r->q_top->cluster};
+    }
     if (r->outlier)
         rows[n++] = (dc_h5_rows){.name = "/outlier", .type = DC_H5_U8, .width = 1, .vector = true, .local = r->outlier};
     if (r->data->id_bytes)
@@ -464,12 +470,31 @@ double dc_result_bytes(const dc_config *cfg, const dc_data_header *head, const d
     if (has_method) row += cfg->output.outlier_below > 0 ? 5 : 4; /* confidence, outlier */
     if (embeds) row += sizeof(float) * (double)slab->net.L;
     if (has_method && cfg->output.q == DC_Q_FULL) row += sizeof(float) * K;
+    if (has_method && cfg->output.q == DC_Q_TOP)
+        row += (sizeof(float) + sizeof(int32_t)) * fmin((double)cfg->output.q_top, K);
     if (cfg->graph.save) row += (sizeof(dc_gidx) + sizeof(double)) * (double)cfg->graph.neighbours + sizeof(int64_t);
     if (cfg->output.rows == DC_ROWS_FULL) row += 2 * sizeof(double) + sizeof(int64_t);
     const double table = dc_counts_has_table(cfg->cluster.clusters, head->C) ? sizeof(int64_t) * K * C : 0;
     const double components = sizeof(float) * (double)head->components * (double)head->D;
-    return (double)head->N * row + sizeof(float) * (double)slab->n + table + components + topics_bytes(cfg, head) +
-           K * DC_STANDING_QUANTILES * sizeof(double);
+    return (double)head->N * row + head->files_bytes + sizeof(float) * (double)slab->n + table + components +
+           topics_bytes(cfg, head) + K * DC_STANDING_QUANTILES * sizeof(double);
+}
+
+/* Appends /q, which nobody holds, piece by piece; ranks with fewer pieces than others append nothing at the end. */
+static dc_status append_q(dc_comm *comm, dc_h5_stream *stream, size_t array, dc_q_rows *q)
+{
+    dc_status st = DC_OK;
+    const int64_t own = dc_q_rows_pieces(q);
+    int64_t pieces = own;
+    dc_comm_max_i64(comm, &pieces, 1);
+    for (int64_t i = 0; i < pieces; i++) {
+        const float *rows = NULL;
+        const int64_t n = i < own ? dc_q_rows_get(q, i, &rows) : 0;
+        DC_TRY(dc_h5_stream_append(comm, stream, array, n, rows));
+        DC_TRY(dc_wish_poll_stop(comm));
+    }
+out:
+    return st;
 }
 
 dc_status dc_result_write(dc_comm *comm, const char *path, dc_result *r, dc_timers *timers, dc_timing *timing)
@@ -483,6 +508,10 @@ dc_status dc_result_write(dc_comm *comm, const char *path, dc_result *r, dc_time
     DC_TRY(dc_timing_collect(comm, timers, timing));
     DC_TRY(dc_h5_stream_create(comm, &stream, path, &r->data->part, rows, n, fill, r));
     for (size_t i = 0; i < n; i++) {
+        if (r->q && strcmp(rows[i].name, "/q") == 0) {
+            DC_TRY(append_q(comm, stream, i, r->q));
+            continue;
+        }
         DC_TRY(dc_h5_stream_append(comm, stream, i, dc_part_rows(&r->data->part), rows[i].local));
         DC_TRY(dc_wish_poll_stop(comm));
     }

@@ -119,7 +119,7 @@ int dc_infer_find(const dc_infer *e, const char *name)
     return -1;
 }
 
-const float *dc_infer_output(const dc_infer *e, int thread, int output)
+float *dc_infer_output(const dc_infer *e, int thread, int output)
 {
     return buffer(e, thread, e->plan.graph->output[output].node);
 }

@@ -1,28 +1,9 @@
 /* Distances of rows from the centres of their clusters: in double, each row in one order by one thread. */
 #include <omp.h>
 
+#include "dcmpi/csr.h"
+#include "dcmpi/la.h"
 #include "topics_impl.h"
-
-static double dense_square(const float *x, const float *m, int64_t d)
-{
-    double sum = 0;
-    for (int64_t c = 0; c < d; c++) {
-        const double t = (double)x[c] - (double)m[c];
-        sum += t * t;
-    }
-    return sum;
-}
-
-/* |m|^2 and what the values of the row, few of which are not zero, change of it. */
-static double sparse_square(const dc_csr *x, int64_t i, const float *m, double norm)
-{
-    double sum = norm;
-    for (int64_t e = x->ptr[i]; e < x->ptr[i + 1]; e++) {
-        const double v = (double)dc_csr_value(x, i, e);
-        sum += v * (v - 2 * (double)m[x->col[e]]);
-    }
-    return sum > 0 ? sum : 0;
-}
 
 void dc_topic_distances(const dc_rows *rows, const int32_t *label, const float *centers, const double *norm,
                         float *tile, double *square)
@@ -36,8 +17,8 @@ void dc_topic_distances(const dc_rows *rows, const int32_t *label, const float *
         if (copied) rows->rows(rows->ctx, lo, hi - lo, x);
         for (int64_t i = lo; i < hi; i++) {
             const float *m = centers + (int64_t)label[i] * d;
-            square[i] = rows->csr ? sparse_square(rows->csr, i, m, norm[label[i]])
-                                  : dense_square(copied ? x + (i - lo) * d : rows->X + i * d, m, d);
+            square[i] = rows->csr ? dc_csr_square_distance(rows->csr, i, m, norm[label[i]])
+                                  : dc_square_distance(copied ? x + (i - lo) * d : rows->X + i * d, m, d);
         }
     }
 }

@@ -6,6 +6,7 @@
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "needs.h"
+#include "q_rows.h"
 #include "refresh.h"
 
 #include <math.h>
@@ -23,11 +24,13 @@ typedef struct {
     dc_phase phase;
     dc_model *model; /* borrowed; so is `cfg` */
     const dc_cluster_config *cfg;
-    dc_method_env env;      /* cfg->env, completed */
+    dc_method_env *env;     /* cfg->env, completed; owned */
     dc_method_state *state; /* owned, made by the method */
     dc_embedder *embedder;  /* owned; so is `shares` */
+    double inference_bytes; /* of state and embedder */
     dc_cluster_shares shares;
     int32_t *next; /* [n] new labels during a refresh, owned */
+    bool spoils;   /* the first q of the next rows becomes NaN, for a test */
     dc_cluster_result *out;
     dc_cluster_config was;   /* cfg, but max_iter and tol are those of the run that wrote the checkpoint */
     float *snapshot;         /* [n] parameters at the last refresh, to repeat it when a run continues */
@@ -46,7 +49,7 @@ static bool collapsed(const loop *l, const dc_refresh *r)
     static const double OF_ALL = 0.05, OF_START = 0.2, EFFECTIVE = 0.5;
     const double N = (double)l->model->data->part.N, others = N - (double)r->largest;
     if (l->cfg->method->flags & DC_METHOD_SCRATCH)
-        return l->out->iterations > 0 && r->k_effective < EFFECTIVE * (double)l->env.K;
+        return l->out->iterations > 0 && r->k_effective < EFFECTIVE * (double)l->env->K;
     return (others < OF_ALL * N && others < OF_START * (N - (double)l->out->start_largest)) ||
            r->k_sized < EFFECTIVE * l->out->start_sized;
 }
@@ -144,6 +147,7 @@ static void release(loop *l)
     dc_phase_release(&l->phase);
     if (l->state) l->cfg->method->destroy(&l->state);
     dc_embedder_destroy(&l->embedder);
+    dc_mem_free(&l->env);
     dc_shares_release(&l->shares);
     dc_mem_free(&l->next);
 }
@@ -172,34 +176,43 @@ static dc_status check_labels(dc_comm *comm, loop *l)
                    (long long)l->count[STOP]);
 }
 
-/* Sends all rows through the method's inference. */
-static dc_status infer(dc_comm *comm, loop *l, bool may_save)
+/* Sees the q of some rows: lets the method replace it, and takes what the result keeps of it. */
+static void see(void *ctx, int64_t lo, int64_t n, float *q, int32_t *label)
 {
-    const dc_embedded out = {l->out->Z, l->out->q, l->next};
-    const dc_status st = dc_embed_all(comm, l->embedder, l->model, may_save, &out);
-    if (st == DC_OK && l->cfg->method->assign && !l->env.finished) l->cfg->method->assign(l->state, out.q, out.label);
-    return st;
+    const loop *l = ctx;
+    if (l->cfg->method->assign && !l->env->finished) l->cfg->method->assign(l->state, lo, n, q, label);
+    if (l->spoils && lo == 0) q[0] = NAN;
+    for (int64_t i = 0; i < n; i++) l->out->confidence[lo + i] = q[i * l->env->K + label[i]];
+    dc_q_top_take(&l->out->top, lo, n, l->env->K, q, label);
 }
 
-/* Updates labels, their counts and the target from the output of the inference. */
+static void count(void *ctx, int64_t lo, int64_t n, const float *q, const int32_t *label)
+{
+    const loop *l = ctx;
+    dc_soft_add(l->shares.counter, lo, n, q, label, l->out->labels + lo);
+}
+
+/* Sends all rows through the method's inference. counts: also counts q, and replaces the labels by the new ones. */
+static dc_status infer(dc_comm *comm, loop *l, bool may_save, bool counts)
+{
+    const dc_embedded out = {l->out->Z, l->next, see, counts ? count : NULL, l};
+    dc_soft_begin(l->shares.counter);
+    return dc_embed_all(comm, l->embedder, l->model, may_save, &out);
+}
+
+/* Updates the counts and the target from the output of the inference. */
 static dc_status renew(dc_comm *comm, loop *l)
 {
     dc_status st = DC_OK;
     dc_cluster_result *out = l->out;
     const dc_method *method = l->cfg->method;
-    const dc_inferred rows = {.Z = out->Z, .q = out->q, .label = out->labels, .f = l->shares.f};
+    const dc_inferred rows = {.Z = out->Z, .label = out->labels, .f = l->shares.f};
     const double start = dc_timer_start();
-    DC_TRY(dc_shares_renew(comm, l->env.part, out->q, l->env.K, l->next, out->labels, &l->shares, &out->last));
+    dc_shares_renew(comm, l->env->part, l->env->K, &l->shares, &out->last);
     if (method->refresh) DC_TRY(method->refresh(comm, l->state, &rows, &out->last));
     dc_timer_stop(l->model->timers, DC_T_REFRESH, start, 0, 0);
 out:
     return st;
-}
-
-static void take_labels(const loop *l)
-{
-    const size_t n = (size_t)dc_part_rows(l->env.part);
-    if (n) memcpy(l->out->labels, l->next, n * sizeof *l->next);
 }
 
 /* Recomputes the target and labels of the last refresh, from the parameters at that refresh. */
@@ -210,7 +223,7 @@ static dc_status repeat_refresh(dc_comm *comm, loop *l)
     dc_params *p = &l->model->params;
     dc_refresh *r = &out->last;
     swap_floats(p->value, l->snapshot, p->n);
-    DC_TRY(infer(comm, l, false));
+    DC_TRY(infer(comm, l, false, true));
     DC_TRY(renew(comm, l));
     swap_floats(p->value, l->snapshot, p->n);
     r->changed = l->count[CHANGED];
@@ -233,8 +246,8 @@ out:
 static dc_status refit(dc_comm *comm, loop *l)
 {
     dc_status st = DC_OK;
-    const dc_inferred rows = {.Z = l->out->Z, .q = l->out->q, .label = l->next};
-    DC_TRY(infer(comm, l, true));
+    const dc_inferred rows = {.Z = l->out->Z, .label = l->next};
+    DC_TRY(infer(comm, l, true, false));
     const double start = dc_timer_start();
     DC_TRY(l->cfg->method->refit(comm, l->state, &rows));
     dc_timer_stop(l->model->timers, DC_T_KMEANS, start, 0, 0);
@@ -252,11 +265,11 @@ static dc_status refresh(dc_comm *comm, dc_phase *p, double *row)
     const dc_gidx N = l->model->data->part.N;
     const bool first = p->at < 0;
     if (!first && cfg->method->refit) DC_TRY(refit(comm, l));
-    DC_TRY(infer(comm, l, !first && !cfg->method->refit));
-    if (dc_part_rows(&l->model->data->part) > 0 && dc_fault(DC_FAULT_REFRESH_NAN)) out->q[0] = NAN;
-    if (first) take_labels(l); /* nothing has changed yet */
+    l->spoils = dc_part_rows(&l->model->data->part) > 0 && dc_fault(DC_FAULT_REFRESH_NAN);
+    DC_TRY(infer(comm, l, !first && !cfg->method->refit, true));
     DC_TRY(renew(comm, l));
     if (first) {
+        out->last.changed = 0; /* there were no labels before */
         out->start_largest = out->last.largest;
         out->start_sized = out->last.k_sized;
     }
@@ -293,7 +306,7 @@ static dc_status run(dc_comm *comm, loop *l)
     return st;
 }
 
-static dc_status create_result(dc_cluster_result *out, const dc_model *m, int64_t K)
+static dc_status create_result(dc_cluster_result *out, const dc_model *m, int64_t q_top)
 {
     dc_status st = DC_OK;
     const size_t n = (size_t)dc_part_rows(&m->data->part);
@@ -301,7 +314,7 @@ static dc_status create_result(dc_cluster_result *out, const dc_model *m, int64_
         DC_TRY(dc_mem_alloc(&out->Z, dc_mul_size(n, (size_t)m->net->L), sizeof *out->Z, "embedding"));
     DC_TRY(dc_mem_alloc(&out->labels, n, sizeof *out->labels, "labels"));
     DC_TRY(dc_mem_alloc(&out->confidence, n, sizeof *out->confidence, "confidence"));
-    DC_TRY(dc_mem_alloc(&out->q, dc_mul_size(n, (size_t)K), sizeof *out->q, "soft assignment"));
+    DC_TRY(dc_q_top_create(&out->top, (int64_t)n, q_top));
 out:
     return st;
 }
@@ -319,20 +332,24 @@ static dc_status create(loop *l)
     dc_model *m = l->model;
     const dc_method *method = l->cfg->method;
     const dc_row_source data = dc_model_rows(m);
-    l->env = l->cfg->env;
-    l->env.slab = m->slab;
-    l->env.value = m->params.value;
-    l->env.input = dc_rows_of_dataset(m->data);
-    DC_TRY(dc_shares_create(&l->shares, l->env.K));
-    DC_TRY(dc_mem_alloc(&l->next, (size_t)dc_part_rows(l->env.part), sizeof *l->next, "labels"));
-    DC_TRY(dc_embedder_create(&l->embedder, method, &l->env));
-    DC_TRY(method->create(&l->env, &l->state));
+    DC_TRY(dc_mem_alloc(&l->env, 1, sizeof *l->env, "method"));
+    *l->env = l->cfg->env;
+    l->env->slab = m->slab;
+    l->env->value = m->params.value;
+    l->env->Z = l->out->Z;
+    l->env->input = dc_rows_of_dataset(m->data);
+    DC_TRY(dc_shares_create(&l->shares, l->env->part, l->env->K));
+    DC_TRY(dc_mem_alloc(&l->next, (size_t)dc_part_rows(l->env->part), sizeof *l->next, "labels"));
+    const size_t before = dc_mem_current_bytes();
+    DC_TRY(dc_embedder_create(&l->embedder, method, l->env));
+    DC_TRY(method->create(l->env, &l->state));
+    l->inference_bytes = (double)(dc_mem_current_bytes() - before);
     for (int i = 0; method->turn && i < method->n_steps; i++) {
         l->phase.turn[i] = (dc_turn){1, l->cfg->opt};
-        method->turn(&l->env, i, &l->phase.turn[i]);
+        method->turn(l->env, i, &l->phase.turn[i]);
     }
     DC_TRY(dc_phase_create(&l->phase, method->n_steps, record_step, l, &data, l->cfg->batch, DC_T_CLUSTER_GATHER));
-    if (method->n_steps > 0) l->env.epoch_steps = dc_phase_epoch(&l->phase);
+    if (method->n_steps > 0) l->env->epoch_steps = dc_phase_epoch(&l->phase);
 out:
     return st;
 }
@@ -347,8 +364,8 @@ static dc_status start(dc_comm *comm, loop *l, bool continues)
         return repeat_refresh(comm, l);
     }
     dc_state_at(l->model->state, "kmeans", 0);
-    DC_TRY(infer(comm, l, false));
-    const dc_inferred rows = {.Z = out->Z, .q = out->q, .label = l->next};
+    DC_TRY(infer(comm, l, false, false));
+    const dc_inferred rows = {.Z = out->Z, .label = l->next};
     const double begin = dc_timer_start();
     DC_TRY(l->cfg->method->start(comm, l->state, &rows));
     dc_timer_stop(l->model->timers, DC_T_KMEANS, begin, 0, 0);
@@ -364,12 +381,13 @@ static dc_status final_kmeans(dc_comm *comm, loop *l)
     dc_refresh with_them; /* not used: the run reports the last refresh before this */
     const double begin = dc_timer_start();
     dc_state_at(l->model->state, "final_kmeans", 0);
-    dc_method_env env = l->env;
+    dc_method_env env = *l->env;
     env.start_by = NULL;
-    DC_TRY(dc_method_kmeans(comm, &env, l->out->Z, NULL));
+    DC_TRY(env.kmeans.first ? dc_method_kmeans_again(comm, &env, l->out->Z, NULL)
+                            : dc_method_kmeans(comm, &env, l->out->Z, NULL));
     dc_timer_stop(l->model->timers, DC_T_KMEANS, begin, 0, 0);
-    DC_TRY(infer(comm, l, false));
-    DC_TRY(dc_shares_renew(comm, l->env.part, l->out->q, l->env.K, l->next, l->out->labels, &l->shares, &with_them));
+    DC_TRY(infer(comm, l, false, true));
+    dc_shares_renew(comm, l->env->part, l->env->K, &l->shares, &with_them);
 out:
     return st;
 }
@@ -381,13 +399,14 @@ static dc_status final_mixture(dc_comm *comm, loop *l)
     dc_refresh with_it; /* not used, as with k-means */
     const double begin = dc_timer_start();
     dc_state_at(l->model->state, "final_kmeans", 0);
-    DC_TRY(dc_final_fit(comm, &l->env, l->out->Z));
+    if (l->env->kmeans.first) l->env->kmeans.first = l->env->value + dc_slab_find(l->env->slab, "centers")->at;
+    DC_TRY(dc_final_fit(comm, l->env, l->out->Z));
     dc_timer_stop(l->model->timers, DC_T_KMEANS, begin, 0, 0);
-    l->env.finished = true;
+    l->env->finished = true;
     dc_embedder_destroy(&l->embedder);
-    DC_TRY_ALL(comm, dc_embedder_create(&l->embedder, l->cfg->method, &l->env));
-    DC_TRY(infer(comm, l, false));
-    DC_TRY(dc_shares_renew(comm, l->env.part, l->out->q, l->env.K, l->next, l->out->labels, &l->shares, &with_it));
+    DC_TRY_ALL(comm, dc_embedder_create(&l->embedder, l->cfg->method, l->env));
+    DC_TRY(infer(comm, l, false, true));
+    dc_shares_renew(comm, l->env->part, l->env->K, &l->shares, &with_it);
 out:
     return st;
 }
@@ -398,20 +417,14 @@ static void look_for_failure(const loop *l)
     const dc_method *method = l->cfg->method;
     if (!method->failed || h->n < 2) return;
     l->out->failure =
-        method->failed(&l->env, &l->out->last, h->value + h->n_columns + N_COLUMNS, h->n - 1, h->n_columns);
-}
-
-static void take_confidence(const loop *l)
-{
-    const dc_cluster_result *out = l->out;
-    for (int64_t i = 0; i < dc_part_rows(l->env.part); i++) out->confidence[i] = out->q[i * l->env.K + out->labels[i]];
+        method->failed(l->env, &l->out->last, h->value + h->n_columns + N_COLUMNS, h->n - 1, h->n_columns);
 }
 
 static dc_status register_results(const loop *l)
 {
     dc_status st = DC_OK;
     dc_results *more = &l->out->more;
-    DC_TRY(dc_results_add(more, "/clusters/soft_size", DC_STATE_F64, 1, &l->env.K, l->shares.f));
+    DC_TRY(dc_results_add(more, "/clusters/soft_size", DC_STATE_F64, 1, &l->env->K, l->shares.f));
     if (l->cfg->method->results) DC_TRY(l->cfg->method->results(l->state, more));
 out:
     return st;
@@ -433,7 +446,7 @@ static dc_status make(dc_comm *comm, loop *l, dc_model *m, const dc_cluster_conf
                           .ctx = l,
                           .before = cfg->method->anneal ? anneal : NULL,
                           .record = refresh};
-    DC_TRY_ALL(comm, create_result(out, m, cfg->env.K));
+    DC_TRY_ALL(comm, create_result(out, m, cfg->q_top));
     DC_TRY_ALL(comm, create(l));
     DC_TRY(keep_state(comm, l, continues));
 out:
@@ -452,10 +465,10 @@ dc_status dc_train_cluster(dc_comm *comm, dc_model *m, const dc_cluster_config *
     DC_TRY(start(comm, &l, continues));
     DC_TRY(run(comm, &l));
     if (cfg->final_kmeans && out->stop != DC_STOP_DIVERGED) DC_TRY(final_kmeans(comm, &l));
-    if (l.env.final && out->stop != DC_STOP_DIVERGED) DC_TRY(final_mixture(comm, &l));
-    take_confidence(&l);
+    if (l.env->final && out->stop != DC_STOP_DIVERGED) DC_TRY(final_mixture(comm, &l));
     look_for_failure(&l);
     DC_TRY_ALL(comm, register_results(&l));
+    if (cfg->gives_q) DC_TRY_ALL(comm, dc_q_rows_create(&out->q, cfg->method, &l.env, &l.state, &l.embedder, m->data));
 out:
     release(&l);
     return st;
@@ -464,11 +477,11 @@ out:
 /* ---- Needs ------------------------------------------------------------------------------------------------------- */
 
 /* Measures the memory of the result alone. Local. */
-static dc_status measure_result(const dc_model *m, int64_t K, double *bytes)
+static dc_status measure_result(const dc_model *m, int64_t q_top, double *bytes)
 {
     dc_cluster_result result = {0};
     const size_t before = dc_mem_current_bytes();
-    const dc_status st = create_result(&result, m, K);
+    const dc_status st = create_result(&result, m, q_top);
     *bytes = (double)(dc_mem_current_bytes() - before);
     dc_cluster_result_release(&result);
     return st;
@@ -489,9 +502,9 @@ static void add_start(const dc_method_env *env, dc_kmeans_needs *needs)
 static void replace_kmeans(loop *l, dc_kmeans_needs *needs)
 {
     const dc_method *method = l->cfg->method;
-    l->env.kmeans_bytes = needs->bytes;
-    needs->bytes = method->start_bytes(&l->env);
-    needs->saved_bytes = method->start_saved_bytes ? needs->saved_bytes + method->start_saved_bytes(&l->env) : 0;
+    l->env->kmeans_bytes = needs->bytes;
+    needs->bytes = method->start_bytes(l->env);
+    needs->saved_bytes = method->start_saved_bytes ? needs->saved_bytes + method->start_saved_bytes(l->env) : 0;
 }
 
 dc_status dc_cluster_needs_of(dc_comm *comm, const dc_model *sketch, const dc_cluster_config *cfg,
@@ -505,17 +518,17 @@ dc_status dc_cluster_needs_of(dc_comm *comm, const dc_model *sketch, const dc_cl
     const dc_method_env *env = &cfg->env;
     loop l = {.model = &r.model, .phase.model = &r.model};
     DC_TRY(dc_rehearsal_begin(comm, &r, sketch));
-    DC_TRY_ALL(comm, measure_result(&r.model, env->K, &out->result_bytes));
+    DC_TRY_ALL(comm, measure_result(&r.model, cfg->q_top, &out->result_bytes));
     DC_TRY(make(comm, &l, &r.model, cfg, &history, &result, &continues));
+    if (cfg->gives_q) out->result_bytes += l.inference_bytes + dc_q_rows_bytes(env->part, env->K);
     dc_rehearsal_measure(&r, &l.phase, &out->phase);
-    DC_TRY_ALL(comm, dc_soft_count_bytes(env->part, env->K, &out->refresh_bytes));
-    DC_TRY(dc_kmeans_needs_of(comm, env->part, env->L, dc_method_rows(&l.env, NULL).csr, &env->kmeans, &out->kmeans));
+    DC_TRY(dc_kmeans_needs_of(comm, env->part, env->L, dc_method_rows(l.env, NULL).csr, &env->kmeans, &out->kmeans));
     out->kmeans.bytes += sizeof(int32_t) * (double)dc_part_rows(env->part); /* labels that methods copy */
     out->refit_bytes = cfg->method->refit ? out->kmeans.bytes : 0;
     out->final_bytes = env->final ? out->kmeans.bytes + dc_final_bytes(env) : 0;
     out->final_saved_bytes = dc_final_saved_bytes(env);
     if (cfg->method->start_bytes) replace_kmeans(&l, &out->kmeans);
-    if (l.env.start_by) add_start(&l.env, &out->kmeans);
+    if (l.env->start_by) add_start(l.env, &out->kmeans);
 out:
     release(&l);
     dc_cluster_result_release(&result);
@@ -530,5 +543,6 @@ void dc_cluster_result_release(dc_cluster_result *r)
     dc_mem_free(&r->Z);
     dc_mem_free(&r->labels);
     dc_mem_free(&r->confidence);
-    dc_mem_free(&r->q);
+    dc_q_rows_destroy(&r->q);
+    dc_q_top_release(&r->top);
 }

@@ -13,11 +13,10 @@ static int32_t largest(const float *q, int64_t K)
     return best;
 }
 
-static void take_labels(const dc_embedder *e, const dc_embed_tile *tile, int thread, int32_t *label)
+static void take_labels(const dc_embedder *e, int64_t n, int thread, const float *q, int32_t *label)
 {
-    const float *q = dc_infer_output(e->infer, thread, e->q);
     const float *told = e->label < 0 ? NULL : dc_infer_output(e->infer, thread, e->label);
-    for (int64_t i = 0; i < tile->n; i++) label[tile->lo + i] = told ? (int32_t)told[i] : largest(q + i * e->K, e->K);
+    for (int64_t i = 0; i < n; i++) label[i] = told ? (int32_t)told[i] : largest(q + i * e->K, e->K);
 }
 
 /* Gives the tile's rows to the next run; those missing are zero. */
@@ -36,16 +35,31 @@ static void load(const dc_embedder *e, const dc_embed_tile *tile, int thread, co
 static void embed_tile(const dc_embedder *e, const dc_embed_tile *tile, int thread, const dc_dataset *data,
                        const dc_embedded *out)
 {
-    const size_t L = (size_t)e->L, K = (size_t)e->K, lo = (size_t)tile->lo, n = (size_t)tile->n;
+    const size_t L = (size_t)e->L, n = (size_t)tile->n;
     load(e, tile, thread, data);
     dc_infer_run(e->infer, thread);
-    if (e->Z >= 0) memcpy(out->Z + lo * L, dc_infer_output(e->infer, thread, e->Z), n * L * sizeof *out->Z);
-    memcpy(out->q + lo * K, dc_infer_output(e->infer, thread, e->q), n * K * sizeof *out->q);
-    take_labels(e, tile, thread, out->label);
+    if (e->Z >= 0 && out->Z)
+        memcpy(out->Z + (size_t)tile->lo * L, dc_infer_output(e->infer, thread, e->Z), n * L * sizeof *out->Z);
+    float *q = dc_infer_output(e->infer, thread, e->q);
+    int32_t *label = out->label ? out->label + tile->lo : NULL;
+    if (label) take_labels(e, tile->n, thread, q, label);
+    if (out->see) out->see(out->ctx, tile->lo, tile->n, q, label);
 }
 
+static void count_tile(const dc_embedder *e, const dc_embed_tile *tile, int thread, const dc_embedded *out)
+{
+    if (out->count)
+        out->count(out->ctx, tile->lo, tile->n, dc_infer_output(e->infer, thread, e->q), out->label + tile->lo);
+}
+
+/* Counting takes little of the time of a tile, so that threads hardly wait for each other. */
 void dc_embed_tiles(const dc_embedder *e, const dc_dataset *data, size_t lo, size_t hi, const dc_embedded *out)
 {
-#pragma omp parallel for schedule(dynamic) num_threads(dc_infer_threads(e->infer))
-    for (size_t i = lo; i < hi; i++) embed_tile(e, &e->tile[i], omp_get_thread_num(), data, out);
+#pragma omp parallel for ordered schedule(dynamic, 1) num_threads(dc_infer_threads(e->infer))
+    for (size_t i = lo; i < hi; i++) {
+        const int thread = omp_get_thread_num();
+        embed_tile(e, &e->tile[i], thread, data, out);
+#pragma omp ordered
+        count_tile(e, &e->tile[i], thread, out);
+    }
 }

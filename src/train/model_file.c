@@ -185,10 +185,12 @@ static dc_status compare_scaling(dc_h5 *h5, const char *path, const dc_dataset *
         DC_TRY(visit_array(h5, path, name[i], &column, stored));
         for (int64_t c = 0; c < data->D; c++)
             if (memcmp(&stored[c], &mine[i][c], sizeof *stored) != 0)
-                DC_TRY(DC_FAIL(DC_ERR_USAGE,
-                               "%s (model.weights) was trained with another scaling: %s[%lld] is %.9g there and %.9g "
-                               "here; use the input.scale and input.data of that run, or train anew",
-                               path, name[i], (long long)c, (double)stored[c], (double)mine[i][c]));
+                DC_TRY(DC_FAIL(
+                    DC_ERR_USAGE,
+                    "%s (model.weights) was trained with another scaling: %s[%lld] is %.9g there and %.9g "
+                    "here; use the input.scale and input.data of that run, go on from it (cluster.init = weights), "
+                    "or train anew",
+                    path, name[i], (long long)c, (double)stored[c], (double)mine[i][c]));
     }
 out:
     dc_mem_free(&stored);
@@ -389,15 +391,22 @@ dc_status dc_model_check_file(const char *path, const dc_net *net, const dc_data
 
 typedef struct {
     dc_h5 *h5;
+    bool all;
     uint64_t hash;
 } hashing;
+
+static bool is_under(const char *name, const char *group)
+{
+    return strncmp(name, group, strlen(group)) == 0;
+}
 
 static dc_status hash_array(void *ctx, const char *name, const dc_h5_info *info)
 {
     hashing *h = ctx;
     uint64_t one;
     (void)info;
-    if (strncmp(name, "/model/", strlen("/model/")) != 0) return DC_OK;
+    const bool rest = is_under(name, "/scaling/") || strcmp(name, "/cluster_centers") == 0;
+    if (!is_under(name, "/model/") && !(h->all && rest)) return DC_OK;
     const dc_status st = dc_h5_hash_dataset(h->h5, name, &one);
     if (st != DC_OK) return st;
     h->hash = XXH3_64bits_withSeed(name, strlen(name), h->hash);
@@ -405,9 +414,9 @@ static dc_status hash_array(void *ctx, const char *name, const dc_h5_info *info)
     return DC_OK;
 }
 
-dc_status dc_model_hash_file(const char *path, uint64_t *hash)
+dc_status dc_model_hash_file(const char *path, bool all, uint64_t *hash)
 {
-    hashing h = {0};
+    hashing h = {.all = all};
     dc_status st = dc_h5_open(&h.h5, path, DC_H5_READ);
     if (st == DC_OK) st = dc_h5_visit(h.h5, hash_array, &h);
     if (st == DC_OK) st = dc_h5_check_unchanged(h.h5);

@@ -3,6 +3,7 @@
  * new tile. So a run's own rows get the same results again, on any number of ranks. */
 #include <float.h>
 #include <math.h>
+#include <omp.h>
 #include <string.h>
 
 #include "dcmpi/mem.h"
@@ -18,13 +19,16 @@ struct dc_predictor {
     int64_t first, n; /* local rows of this piece: [first, first + n) */
     int64_t capacity;
     dc_embedder *embedder;     /* NULL without a method */
-    float *q;                  /* [capacity x K], with a method */
-    float *rows;               /* [256 x width] rows as they enter the network, without a method */
+    float *rows;               /* [chunk x width] rows as they enter the network, without a method */
+    int64_t chunk;             /* 256 for each thread */
+    dc_finder *finder;         /* of their clusters, but of levels */
     dc_dtype stored;           /* type of the rows that are given */
     float *counts;             /* [capacity x D] transformed rows, taken when dense rows come first; NULL: none yet */
     float *Z;                  /* [capacity x k] components of the rows, if these enter the network */
     float *factor;             /* [capacity] of the rows, if columns with a norm do */
     double *distance, *cosine; /* [capacity] wanted of each piece, or NULL */
+    dc_q_top top;              /* [capacity] the same; the arrays are borrowed */
+    float *all;                /* [capacity x K] q, wanted of each piece, or NULL */
     dc_timers timers;
 };
 
@@ -97,9 +101,10 @@ dc_status dc_predictor_create(dc_predictor **out, const dc_trained *t, const dc_
     if (sparse && t->sparse_rows > 0) take_sparse(p, t);
     if (t->has_method) {
         DC_TRY(dc_embedder_alloc(&p->embedder, dc_method_find(t->method), &p->env, t->tile_rows, rows));
-        DC_TRY(dc_mem_alloc(&p->q, dc_mul_size(rows, (size_t)t->K), sizeof *p->q, "soft assignment"));
     } else {
-        DC_TRY(dc_mem_alloc(&p->rows, DC_EMBED_TILE_MAX, (size_t)t->width * sizeof *p->rows, "scaled rows"));
+        p->chunk = (int64_t)DC_EMBED_TILE_MAX * omp_get_max_threads();
+        DC_TRY(dc_mem_alloc(&p->rows, (size_t)p->chunk, dc_mul_size((size_t)t->width, sizeof *p->rows), "scaled rows"));
+        if (t->levels.n == 0) DC_TRY(dc_finder_create(&p->finder, t->value, t->K, t->width));
     }
 out:
     if (st != DC_OK) dc_predictor_destroy(&p);
@@ -112,8 +117,8 @@ void dc_predictor_destroy(dc_predictor **predictor)
     dc_predictor *p = *predictor;
     if (!p) return;
     dc_embedder_destroy(&p->embedder);
-    dc_mem_free(&p->q);
     dc_mem_free(&p->rows);
+    dc_finder_destroy(&p->finder);
     dc_mem_free(&p->Z);
     dc_mem_free(&p->factor);
     dc_mem_free(&p->counts);
@@ -126,6 +131,12 @@ void dc_predictor_measure(dc_predictor *p, double *distance, double *cosine)
     p->cosine = cosine;
 }
 
+void dc_predictor_give_q(dc_predictor *p, const dc_q_top *top, float *all)
+{
+    p->top = *top;
+    p->all = all;
+}
+
 int64_t dc_predictor_next(dc_predictor *p)
 {
     dc_embedder *e = p->embedder;
@@ -135,20 +146,37 @@ int64_t dc_predictor_next(dc_predictor *p)
     return p->n;
 }
 
+typedef struct {
+    const dc_predictor *predictor;
+    float *confidence; /* [n] of the piece */
+} seen;
+
+static void see(void *ctx, int64_t lo, int64_t n, float *q, int32_t *label)
+{
+    const seen *s = ctx;
+    const dc_predictor *p = s->predictor;
+    const int64_t K = p->trained->K;
+    for (int64_t i = 0; i < n; i++) s->confidence[lo + i] = q[i * K + label[i]];
+    dc_q_top_take(&p->top, lo, n, K, q, label);
+    if (p->all) memcpy(p->all + lo * K, q, (size_t)(n * K) * sizeof *q);
+}
+
 static void predict_embedded(dc_predictor *p, float *Z, int32_t *label, float *confidence)
 {
-    const int64_t K = p->trained->K;
-    dc_embed(p->embedder, &p->view, &p->timers, &(dc_embedded){Z, p->q, label});
-    for (int64_t i = 0; i < p->n; i++) confidence[i] = p->q[i * K + label[i]];
+    seen s = {p, confidence};
+    dc_embed(p->embedder, &p->view, &p->timers, &(dc_embedded){.Z = Z, .label = label, .see = see, .ctx = &s});
 }
 
 static void predict_raw(dc_predictor *p, int32_t *label)
 {
     const dc_trained *t = p->trained;
-    for (int64_t lo = 0; lo < p->n; lo += DC_EMBED_TILE_MAX) {
-        const int64_t n = DC_MIN((int64_t)DC_EMBED_TILE_MAX, p->n - lo);
+    for (int64_t lo = 0; lo < p->n; lo += p->chunk) {
+        const int64_t n = DC_MIN(p->chunk, p->n - lo);
         dc_dataset_rows(&p->view, lo, n, p->rows);
-        dc_nearest(p->rows, t->value, n, t->K, t->width, label + lo);
+        if (t->levels.n > 0)
+            dc_levels_descend(&t->levels, t->value, p->rows, n, label + lo);
+        else
+            dc_finder_label(p->finder, p->rows, n, label + lo);
     }
 }
 

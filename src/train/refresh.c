@@ -4,11 +4,12 @@
 
 #include "dcmpi/mem.h"
 
-dc_status dc_shares_create(dc_cluster_shares *c, int64_t K)
+dc_status dc_shares_create(dc_cluster_shares *c, const dc_part *part, int64_t K)
 {
     dc_status st = DC_OK;
     DC_TRY(dc_mem_alloc(&c->f, (size_t)K, sizeof *c->f, "soft cluster frequencies"));
     DC_TRY(dc_mem_alloc(&c->size, (size_t)K, sizeof *c->size, "cluster sizes"));
+    DC_TRY(dc_soft_create(&c->counter, part, K));
 out:
     return st;
 }
@@ -17,6 +18,7 @@ void dc_shares_release(dc_cluster_shares *c)
 {
     dc_mem_free(&c->f);
     dc_mem_free(&c->size);
+    dc_soft_destroy(&c->counter);
 }
 
 /* What one share adds to an entropy. */
@@ -25,12 +27,10 @@ static double entropy_of(double share)
     return share > 0 ? -share * log(share) : 0;
 }
 
-dc_status dc_shares_renew(dc_comm *comm, const dc_part *part, const float *q, int64_t K, const int32_t *next,
-                          int32_t *labels, dc_cluster_shares *c, dc_refresh *out)
+void dc_shares_renew(dc_comm *comm, const dc_part *part, int64_t K, dc_cluster_shares *c, dc_refresh *out)
 {
     dc_soft_stats stats = {.f = c->f, .size = c->size};
-    const dc_status st = dc_soft_count(comm, part, q, K, next, labels, &stats);
-    if (st != DC_OK) return st;
+    dc_soft_finish(comm, c->counter, &stats);
     *out = (dc_refresh){.changed = stats.changed, .sum_check = stats.sum_check, .odd_targets = -1};
     double soft = 0, sized = 0;
     for (int64_t j = 0; j < K; j++) out->f_sum += c->f[j];
@@ -42,5 +42,4 @@ dc_status dc_shares_renew(dc_comm *comm, const dc_part *part, const float *q, in
     }
     out->k_effective = exp(soft);
     out->k_sized = exp(sized);
-    return DC_OK;
 }

@@ -1,5 +1,5 @@
 /* A method on golden rows, right before its first step: its steps recorded, the networks from "start/..." of a golden
- * file. Tests give tensors, labels and targets. */
+ * file. Tests give tensors and labels, and refresh the target. */
 #ifndef DCMPI_TESTS_GOLDEN_METHOD_H
 #define DCMPI_TESTS_GOLDEN_METHOD_H
 
@@ -17,6 +17,7 @@ typedef struct {
     dc_method_state *state;
     dc_graph *graph[DC_METHOD_STEPS]; /* [method->n_steps], as are the steps */
     dc_step *step[DC_METHOD_STEPS];
+    float Z[GOLDEN_N * GOLDEN_L]; /* [n x L] the embedding at the last refresh */
 } golden_method;
 
 /* Rows "x" of the file. net: the autoencoder; way: as in golden_set_way(). s must stay where it is. Collective. */
@@ -32,6 +33,7 @@ static inline void golden_method_open(dc_comm *comm, golden_method *s, const cha
     s->env = (dc_method_env){.part = &s->base.data.part,
                              .K = K,
                              .L = GOLDEN_L,
+                             .Z = s->Z,
                              .keys = method_keys(s->method, keys),
                              .slab = &s->base.slab,
                              .epoch_steps = 1};
@@ -76,6 +78,21 @@ static inline void golden_own_rows(const golden_method *s, const char *file, con
     float all[GOLDEN_N * GOLDEN_D];
     CHECK(golden_read_f32(file, name, all, (size_t)(GOLDEN_N * width)));
     memcpy(out, all + s->env.part->row_lo * width, (size_t)(dc_part_rows(s->env.part) * width) * sizeof *all);
+}
+
+/* Refreshes the target with the present parameters, and checks its loss: "refresh/z" of the file is the embedding,
+ * ".../f" the sums of q, ".../loss" the loss. Collective. */
+static inline void golden_refresh(dc_comm *comm, golden_method *s)
+{
+    const int32_t label[GOLDEN_N] = {0};
+    double f[GOLDEN_N], loss;
+    dc_refresh out = {.odd_targets = -1};
+    golden_own_rows(s, s->file, "refresh/z", GOLDEN_L, s->Z);
+    CHECK(golden_read(s->file, "refresh/f", f, (size_t)s->env.K));
+    CHECK(golden_read(s->file, "refresh/loss", &loss, 1));
+    CHECK_OK(s->method->refresh(comm, s->state, &(dc_inferred){.Z = s->Z, .label = label, .f = f}, &out));
+    CHECK_NEAR(out.loss, loss, 1e-6);
+    CHECK_INT(out.odd_targets, 0);
 }
 
 /* Checks the losses of a step, their sum and the reconstruction's part, against "<prefix>/loss" of a file. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dcmpi/cluster.h"
 #include "dcmpi/rng.h"
 #include "ref/cluster_ref.h"
 #include "ref/nn_ref.h"
@@ -398,6 +399,28 @@ static void student(const node_call *c, int64_t i, double *out)
     for (int64_t k = 0; k < c->x->shape.width; k++) out[k] /= sum;
 }
 
+/* The target of a row, from its embedding. */
+static void target(const node_call *c, int64_t i, double *out)
+{
+    const dc_soft_target *t = c->x->held;
+    double sum = 0;
+    for (int64_t k = 0; k < t->K; k++) {
+        double logit = t->model == DC_SOFT_HEAD ? (double)t->param[t->L * t->K + k] : 0, d = 0;
+        for (int64_t j = 0; j < t->L; j++) {
+            if (t->model == DC_SOFT_HEAD) logit += at(c, 0, i, j) * (double)t->param[j * t->K + k];
+            d += pow(at(c, 0, i, j) - (double)t->param[k * t->L + j], 2);
+        }
+        sum += out[k] = t->model == DC_SOFT_HEAD ? exp(logit) : pow(1 + d / t->alpha, -(t->alpha + 1) / 2);
+    }
+    for (int64_t k = 0; k < t->K; k++) out[k] /= sum;
+    sum = 0;
+    for (int64_t k = 0; k < t->K; k++) {
+        const double f = fmax(t->f[k], 1e-12 * (double)t->N);
+        sum += out[k] = t->kind == DC_TARGET_SQUARE ? out[k] * out[k] / f : out[k] / sqrt(f);
+    }
+    for (int64_t k = 0; k < t->K; k++) out[k] /= sum;
+}
+
 static void student_kl(const node_call *c, int64_t i, double *out)
 {
     *out = ref_student_kl(row_of(c, 0, i), c->in[1], row_of(c, 2, i), 1, shape_of(c, 1)->n, shape_of(c, 0)->width,
@@ -554,6 +577,7 @@ static const struct {
     {"layer-norm", 0, layer_norm},
     {"dense-tied", 0, dense_tied},
     {"student", 3, student},
+    {"target", 1, target},
     {"act-grad", 0, act_grad},
     {"gelu", 0, gelu},
     {"concat", 0, concat},
