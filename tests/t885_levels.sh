@@ -51,7 +51,6 @@ expect_same all "three ranks, saved all the time"
 list_saved all
 continue_from levels 5     # within level 2, or at its end
 continue_from levels "$(awk '$2 == "levels" { s = $3 } END { print s }' saved.txt)"
-continue_from kmeans 1
 run 1 1 "${args[@]}" --run.output=good --cluster.kmeans_max_iter=400
 expect_error 6 'kmeans_max_iter' "more iterations are another run"
 
@@ -63,16 +62,14 @@ with h5py.File("more.h5", "w") as f:
 '
 more=(kmeans --input.data=more.h5 --input.scale=none "--cluster.levels=[4,120]" --cluster.n_init=6 --cluster.kmeans_max_iter=60)
 run 2 1 "${more[@]}" --run.output=whole
-for ranks in 1 3; do
-    start $ranks "${more[@]}" --run.output=part$ranks --checkpoint.every=0
-    await 'k-means +best'
-    signal_rank USR1 $((ranks - 1))
-    finish
-    expect_exit 75 "stopped while $ranks ranks split clusters"
-    run $((4 - ranks)) 1 "${more[@]}" --run.output=part$ranks
-    run 0 1 compare whole/run.h5 part$ranks/run.h5
-    expect_exit 0 "the bits of the whole run"
-done
+start 1 "${more[@]}" --run.output=stopped --checkpoint.every=0
+await 'k-means +best'
+signal_rank USR1 0
+finish
+expect_exit 75 "stopped while clusters are split"
+run 3 1 "${more[@]}" --run.output=stopped
+run 0 1 compare whole/run.h5 stopped/run.h5
+expect_exit 0 "the bits of the whole run"
 
 py '
 import shutil
@@ -90,6 +87,7 @@ refuse() { # REGEX WHAT OPTIONS...
     expect_error 2 "$1" "$2"
 }
 refuse 'cluster.levels has 1 number' "one level" "--cluster.levels=[5]"
+refuse 'cluster.levels begin anew' "levels from centres of a run" "--cluster.levels=[20,3]" --cluster.init=weights --model.weights=good/run.h5
 refuse 'cluster.clusters = 7, but cluster.levels make 60' "two numbers of clusters" "--cluster.levels=[20,3]" --cluster.clusters=7
 refuse 'make [0-9]+ clusters or more, at most 1048576' "too many" "--cluster.levels=[100000,100]"
 run 1 1 kmeans --input.data=data.h5 --run.output=bad "--cluster.levels=[100,100]"

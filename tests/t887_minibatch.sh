@@ -45,6 +45,10 @@ run 1 1 "${args[@]}" --run.output=killed
 expect_same killed "after a kill"
 run 1 1 "${args[@]}" --cluster.metric=cosine --run.output=sphere
 is "$(py 'print(abs(np.linalg.norm(h5py.File("sphere/run.h5")["cluster_centers"][:], axis=1) - 1).max() < 1e-6)')" True "on the sphere"
+run 1 1 "${args[@]}" --cluster.init=weights --model.weights=lloyd/run.h5 --cluster.kmeans_max_iter=1 --run.output=from
+is "$(py '
+f, g = h5py.File("from/run.h5"), h5py.File("lloyd/run.h5")
+print((f["labels"][:] == g["labels"][:]).mean() > 0.9, f.attrs["inertia"] < 1.03 * g.attrs["inertia"])')" "True True" "batches from centres of a run"
 run 1 1 kmeans --input.data=data.h5 --cluster.kmeans_batch=300 "--cluster.levels=[5,5]" --run.output=bad
 expect_error 2 'cluster.levels and cluster.kmeans_batch are two ways' "levels of batches"
 run 2 1 "${args[@]}" --run.output=dry --dry-run

@@ -18,7 +18,8 @@ typedef struct {
 
 /* Mini-batch k-means (Sculley 2010): the rows of a batch go to their nearest centres, then each centre becomes the mean
  * of all rows that it has ever got, so that it moves less and less. It starts from at most 10 iterations of k-means on
- * the rows of the first batches, at least three batches and 3 rows per centre, with cfg->n_init restarts. cfg->max_iter
+ * the rows of the first batches, at least three batches and 3 rows per centre, with cfg->n_init restarts, or from
+ * cfg->first. cfg->max_iter
  * counts passes over all rows; cfg->tol as in dc_kmeans, for the shift over a pass. At the end all rows are labelled
  * with the nearest centre.
  *

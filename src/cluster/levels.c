@@ -133,7 +133,7 @@ static dc_status first_level(dc_comm *comm, dc_lv_builder *b, bool known)
     dc_kmeans_result r = {0};
     dc_kmeans_config cfg = b->cfg->kmeans;
     cfg.K = b->cfg->K[0];
-    if (known) cfg.n_init = 1, cfg.max_iter = 0, cfg.first = b->centers, cfg.state = NULL;
+    if (known) cfg.n_init = 1, cfg.max_iter = 0, cfg.first = b->centers, cfg.state = NULL, cfg.quiet = true;
     DC_TRY(dc_kmeans(comm, b->rows, &cfg, &r));
     memcpy(b->label, r.labels, (size_t)dc_part_rows(b->rows->part) * sizeof *b->label);
     memcpy(b->size, r.size, (size_t)cfg.K * sizeof *b->size);

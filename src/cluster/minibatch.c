@@ -168,6 +168,11 @@ static dc_status start(dc_comm *comm, fitting *f, bool resumed)
     for (int64_t t = 0; t < start_steps(f); t++) read_batch(comm, f, t, X + t * f->batches->B * d);
     take_scale(f, X, n);
     if (resumed) goto out;
+    if (cfg.first) {
+        memcpy(f->centers, cfg.first, (size_t)(f->K * d) * sizeof *f->centers);
+        memcpy(f->before, cfg.first, (size_t)(f->K * d) * sizeof *f->before);
+        goto out;
+    }
     DC_TRY_ALL(comm, start_part(f, n, &part));
     const dc_rows rows = dc_rows_of_array(&part, X + part.row_lo * d, &d);
     cfg.max_iter = START_ITERATIONS;
@@ -246,6 +251,7 @@ static dc_status label_rows(dc_comm *comm, const fitting *f, dc_kmeans_result *o
     cfg.max_iter = 0;
     cfg.first = f->centers;
     cfg.state = NULL;
+    cfg.quiet = true;
     const dc_status st = dc_kmeans(comm, f->rows, &cfg, out);
     out->iterations = (int)(f->progress[STEP] / f->batches->per_pass);
     out->converged = f->progress[CONVERGED];
@@ -259,7 +265,7 @@ dc_status dc_minibatch(dc_comm *comm, const dc_rows *rows, const dc_row_batches 
     bool resumed = false;
     fitting f = {.rows = rows, .batches = batches, .cfg = cfg, .K = cfg->K, .d = rows->d};
     *out = (dc_kmeans_result){0};
-    DC_ASSERT(!rows->csr && !cfg->first);
+    DC_ASSERT(!rows->csr);
     DC_TRY_ALL(comm, fitting_init(&f));
     DC_TRY(keep_state(comm, &f, &resumed));
     DC_TRY(start(comm, &f, resumed));

@@ -360,6 +360,11 @@ static dc_status settle_levels(dc_config *cfg, const dc_origins *from)
     int64_t K = 1;
     if (levels->n == 0) return DC_OK;
     dc_place_format(from, dc_key_find("cluster", "levels"), place);
+    if (cfg->cluster.init == DC_START_WEIGHTS)
+        return DC_FAIL(DC_ERR_USAGE,
+                       "%s: cluster.levels begin anew, and cluster.init = weights starts from a run's centres; "
+                       "choose one",
+                       place);
     if (cfg->cluster.kmeans_batch > 0)
         return DC_FAIL(DC_ERR_USAGE, "%s: cluster.levels and cluster.kmeans_batch are two ways to cluster; choose one",
                        place);
