@@ -15,6 +15,7 @@ typedef struct {
     const dc_method *method;
     dc_method_env env;
     dc_method_state *state;
+    float Z[GOLDEN_N * GOLDEN_L];     /* what targets follow from */
     dc_graph *graph[DC_METHOD_STEPS]; /* [method->n_steps], as are the steps */
     dc_step *step[DC_METHOD_STEPS];
 } golden_method;
@@ -44,6 +45,7 @@ static inline void golden_method_open(dc_comm *comm, golden_method *s, const cha
     const dc_net *more;
     for (int i = 1; (more = dc_slab_net_at(&s->base.slab, i)) != NULL; i++)
         golden_read_slab(file, more, "start", s->env.value);
+    s->env.Z = s->Z;
     CHECK_OK(s->method->create(&s->env, &s->state));
     const dc_row_source rows = dc_model_rows(&s->base.model);
     for (int i = 0; i < s->method->n_steps; i++) {
@@ -76,6 +78,24 @@ static inline void golden_own_rows(const golden_method *s, const char *file, con
     float all[GOLDEN_N * GOLDEN_D];
     CHECK(golden_read_f32(file, name, all, (size_t)(GOLDEN_N * width)));
     memcpy(out, all + s->env.part->row_lo * width, (size_t)(dc_part_rows(s->env.part) * width) * sizeof *all);
+}
+
+/* Gives the targets p [GOLDEN_N x K] of the file: as the softmax of logits 0, z_1, z_2 ..., so K is at most L + 1. */
+static inline void golden_give_target(golden_method *s, const char *name)
+{
+    float p[GOLDEN_N * GOLDEN_D];
+    dc_soft_target *t = &s->state->target;
+    const int64_t K = t->K, L = t->L;
+    CHECK(K <= L + 1);
+    golden_own_rows(s, s->file, name, K, p);
+    t->kind = DC_TARGET_ROOT;
+    t->model = DC_SOFT_HEAD;
+    dc_mem_free(&t->param);
+    CHECK_OK(dc_mem_alloc(&t->param, dc_target_params(t), sizeof *t->param, "target"));
+    for (int64_t k = 0; k < K; k++) t->f[k] = 1;
+    for (int64_t k = 1; k < K; k++) t->param[(k - 1) * K + k] = 1;
+    for (int64_t i = 0; i < dc_part_rows(s->env.part); i++)
+        for (int64_t k = 1; k < K; k++) s->Z[i * L + k - 1] = (float)log((double)p[i * K + k] / (double)p[i * K]);
 }
 
 /* Checks the losses of a step, their sum and the reconstruction's part, against "<prefix>/loss" of a file. */
