@@ -224,6 +224,7 @@ bench: setup
 	@OMP_PROC_BIND=true $(BUILD)/tests/bench_step
 	@OMP_PROC_BIND=true OMP_WAIT_POLICY=passive $(BUILD)/tests/bench_knn
 	@OMP_PROC_BIND=true OMP_WAIT_POLICY=passive $(BUILD)/tests/bench_knn 10000 784
+	@OMP_PROC_BIND=true OMP_WAIT_POLICY=passive $(BUILD)/tests/bench_stream $(BUILD)/bench_stream.h5 1000000
 	@$(ALLOW_ROOT) MPIRUN=$(MPIRUN) tests/bench_strict.sh $(BUILD)
 
 # ---------------------------------------------------------------- style and static checks

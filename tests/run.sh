@@ -9,7 +9,8 @@
 #     PATTERN          only tests whose name contains one of the patterns
 # A test is a C program tests/tNNN_*.c or a script tests/t[89]NN_*.sh; it prints TAP. The first comment of a C test says how it is
 # started: "ranks: 1 2 3 5" (0, the default: without mpirun), "ranks_long: 5" (those, too, with --long), "threads: 1 2" (default
-# 1). Each combination is one entry for prove: a small script in DIR/tests/run/ that can be run by hand, with its output beside it.
+# 1). With --long each combination is run; else a test that runs on several numbers of ranks takes the numbers of threads in turn,
+# beginning with the last. Each run is one entry for prove: a small script in DIR/tests/run/ that can be run by hand, with its output beside it.
 # A combination that does not end in time has failed ("limit: SECONDS" in the first comment; C tests 120, scripts 600, long C tests
 # 1800; ten times as long with --wrap). Seconds in which other work had the machine do not count (tests/shim/within.c). All limits
 # are multiplied by SLOW; its default is measured at the start.
@@ -37,6 +38,11 @@ mkdir -p "$entries" || exit 1
 summary_file=$(mktemp) || exit 1
 trap 'rm -f "$summary_file"' EXIT
 export BUILD=$build
+# Files of tests go to memory if there is room: most tests write checkpoints, and would wait for the disk.
+if [ -z "${TMPDIR:-}" ] && [ "$(df --output=avail -k /dev/shm 2>/dev/null | tail -n 1)" -gt 4000000 ] 2>/dev/null &&
+    [ -w /dev/shm ]; then
+    export TMPDIR=/dev/shm
+fi
 export SLOW=${SLOW:-$("$build/tests/within" --slow)}
 slow=$SLOW
 [ -z "$wrap" ] || slow=$((10 * slow))
@@ -75,14 +81,21 @@ ENTRY
 }
 
 entries_of_c_test() { # SOURCE
-    local source=$1 name ranks threads seconds program
+    local source=$1 name ranks threads seconds program rank_counts thread_counts chosen turn=0
     [ -z "$wrap" ] || [ "$(setting "$source" timed no)" = no ] || return 0
     name=$(basename "$source" .c)
     program=$build/tests/$name
     seconds=$(setting "$source" limit "$([ "$(setting "$source" long no)" = yes ] && echo 1800 || echo 120)")
     seconds=$((slow * seconds))
-    for ranks in $(setting "$source" ranks 0) $([ $long = no ] || setting "$source" ranks_long ''); do
-        for threads in $(setting "$source" threads 1); do
+    read -ra rank_counts <<<"$(setting "$source" ranks 0) $([ $long = no ] || setting "$source" ranks_long '')"
+    read -ra thread_counts <<<"$(setting "$source" threads 1)"
+    for ranks in "${rank_counts[@]}"; do
+        chosen=("${thread_counts[@]}")
+        if [ $long$serial = nono ] && [ ${#rank_counts[@]} -gt 1 ]; then
+            turn=$(((turn + ${#thread_counts[@]} - 1) % ${#thread_counts[@]}))
+            chosen=("${thread_counts[turn]}")
+        fi
+        for threads in "${chosen[@]}"; do
             if [ $serial = yes ] && [ "$ranks$threads" != 01 ] && [ "$ranks$threads" != 11 ]; then continue; fi
             if [ "$ranks" = 0 ]; then
                 write_entry "$name.t$threads" "$threads" "$seconds" "$wrap $program"

@@ -8,6 +8,25 @@
 
 enum { MAX_N = 5000 };
 
+/* Row i of a shard of n rows, by the definition in batch.c. */
+static int64_t row_ref(uint64_t seed, int64_t epoch, int s, int64_t n, int64_t i)
+{
+    enum { BLOCK = 256, POOL = 2048 };
+    const bool one = n <= POOL;
+    const int64_t pool = i / POOL, of_pool = DC_MIN(n - pool * POOL, (int64_t)POOL), whole = n / BLOCK;
+    dc_perm rows, blocks;
+    uint32_t w[4];
+    dc_perm_init(&rows, seed, DC_STREAM_SHUFFLE, (uint64_t)epoch, (uint64_t)s + (one ? 0 : (uint64_t)(pool + 1) << 32),
+                 (uint64_t)of_pool);
+    const int64_t j = pool * POOL + (int64_t)dc_perm_at(&rows, (uint64_t)(i % POOL)), block = j / BLOCK;
+    if (one) return j;
+    dc_perm_init(&blocks, seed, DC_STREAM_BLOCKS, (uint64_t)epoch, (uint64_t)s, (uint64_t)whole);
+    dc_rng4(seed, DC_STREAM_BLOCKS, (uint64_t)epoch, (uint64_t)s + (UINT64_C(1) << 32), w);
+    const uint64_t first = ((uint64_t)w[0] << 31 | w[1] >> 1) % (uint64_t)n;
+    const int64_t place = block < whole ? (int64_t)dc_perm_at(&blocks, (uint64_t)block) : block;
+    return ((int64_t)first + place * BLOCK + j % BLOCK) % n;
+}
+
 /* The definition, word by word: rows of a step in shard order. Returns their number. */
 static int64_t step_ref(const dc_part *whole, uint64_t seed, int64_t B, int64_t epoch, int64_t t, int64_t *rows)
 {
@@ -16,9 +35,7 @@ static int64_t step_ref(const dc_part *whole, uint64_t seed, int64_t B, int64_t 
         const int64_t begin = dc_part_shard_begin(whole, s), size = dc_part_shard_begin(whole, s + 1) - begin;
         for (int64_t j = t * B; j < DC_MIN((t + 1) * B, whole->N); j++) {
             if ((int)dc_bitrev((unsigned)(j % whole->V), whole->V) != s) continue;
-            dc_perm perm;
-            dc_perm_init(&perm, seed, DC_STREAM_SHUFFLE, (uint64_t)epoch, (uint64_t)s, (uint64_t)size);
-            rows[count++] = begin + (int64_t)dc_perm_at(&perm, (uint64_t)(j / whole->V));
+            rows[count++] = begin + row_ref(seed, epoch, s, size, j / whole->V);
         }
     }
     return count;
@@ -102,6 +119,10 @@ static void test_all_cases(void)
     CHECK(check_case(4999, 64, 5, 256, 1));
     CHECK(check_case(4096, 64, 64, 256, 2));
     CHECK(check_case(4097, 8, 3, 4000, 3));
+    CHECK(check_case(5000, 1, 1, 256, 4));
+    CHECK(check_case(4999, 2, 2, 100, 5));  /* shards of two pools */
+    CHECK(check_case(4608, 1, 1, 2048, 6)); /* whole blocks only */
+    CHECK(check_case(2049, 1, 1, 1000, 7));
 }
 
 /* Another seed, another epoch: another order. */
@@ -144,9 +165,59 @@ static void test_huge(void)
     dc_error_clear();
 }
 
+/* ---- Reading ahead ----------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    int64_t rows;
+    bool strange;     /* rows that are not there */
+    int asked[MAX_N]; /* how often each row was announced, minus how often it was taken */
+} announced;
+
+static announced rows_ahead;
+
+static void note_rows(const void *ctx, int64_t lo, int64_t n)
+{
+    (void)ctx;
+    rows_ahead.strange |= lo < 0 || n < 1 || lo + n > MAX_N;
+    for (int64_t i = lo; i < lo + n && !rows_ahead.strange; i++) rows_ahead.asked[i]++;
+    rows_ahead.rows += n;
+}
+
+/* Every row is announced before each step that takes it, and not much more often. */
+static void check_ahead(int64_t N, int V, int64_t B)
+{
+    static int64_t rows[MAX_N];
+    dc_part part;
+    dc_batcher b;
+    int64_t missed = 0;
+    CHECK_OK(dc_part_init(&part, N, V, 1, 0));
+    CHECK_OK(dc_batcher_init(&b, &part, 11, B));
+    memset(&rows_ahead, 0, sizeof rows_ahead);
+    const int64_t steps = 3 * b.steps_per_epoch;
+    for (int64_t t = 0; t < steps; t++) {
+        int64_t n, all;
+        dc_batcher_ahead(&b, t, t == 0, note_rows, NULL);
+        dc_batcher_step(&b, t, rows, &n, &all, NULL);
+        for (int64_t i = 0; i < n; i++) missed += rows_ahead.asked[rows[i]]-- == 0;
+    }
+    printf("# %lld rows of %d shards: %lld announced in 3 epochs\n", (long long)N, V, (long long)rows_ahead.rows);
+    CHECK(!rows_ahead.strange);
+    CHECK_INT(missed, 0);
+    CHECK(rows_ahead.rows >= 3 * N && rows_ahead.rows <= 4 * N + V * DC_POOL_ROWS);
+}
+
+static void test_ahead(void)
+{
+    check_ahead(5000, 1, 64);
+    check_ahead(4999, 2, 100);
+    check_ahead(3000, 64, 7);
+    check_ahead(4608, 1, 4608);
+}
+
 int main(void)
 {
     test_all_cases();
+    test_ahead();
     test_orders_differ();
     test_huge();
     return check_done();

@@ -11,7 +11,7 @@
 #include "dcmpi/rng.h"
 #include "digest_help.h"
 
-enum { N = 5003, D = 37, SHARDS = 16 };
+enum { N = 5003, D = 37, SHARDS = 16, SOURCES = 3 };
 
 /* ---- Child: one line "digest ..." -------------------------------------------------------------------------------- */
 
@@ -48,17 +48,18 @@ static int print_digest(const char *path)
     dc_comm *comm = NULL;
     if (dc_comm_create(&comm) != DC_OK) return 1;
     static const dc_clip clips[] = {{.kind = DC_CLIP_NONE}, {DC_CLIP_QUANTILES, 0.01, 0}};
-    uint64_t digest[2 * DC_COUNT_OF(clips) * (DC_SCALE_PCA + 1)];
+    uint64_t digest[SOURCES * DC_COUNT_OF(clips) * (DC_SCALE_PCA + 1)];
     size_t n = 0;
     for (dc_scale_kind k = DC_SCALE_NONE; k <= DC_SCALE_PCA; k++) {
-        const char *source[2] = {path, DC_BUILTIN_GLYPHS};
-        for (size_t i = 0; i < 2 * DC_COUNT_OF(clips); i++) {
+        const char *source[SOURCES] = {path, DC_BUILTIN_GLYPHS, DC_BUILTIN_EMBEDDINGS};
+        for (size_t i = 0; i < SOURCES * DC_COUNT_OF(clips); i++) {
             dc_dataset *d = NULL;
-            const dc_data_request request = {.path = source[i % 2],
-                                             .rows = i % 2 == 0 ? 0 : 300,
-                                             .clip = clips[i / 2],
+            const size_t which = i % SOURCES;
+            const dc_data_request request = {.path = source[which],
+                                             .rows = which == 0 ? 0 : 300,
+                                             .clip = clips[i / SOURCES],
                                              .scale = k,
-                                             .pca = {{i % 2 == 0 ? 5 : 0, 0.9}, i / 2 == 1}};
+                                             .pca = {{which == 0 ? 5 : 0, 0.9}, i / SOURCES == 1}};
             if (dc_dataset_open(comm, &request, SHARDS, 7, 2, &d) != DC_OK) {
                 fprintf(stderr, "%s\n", dc_error_text());
                 return 1;

@@ -77,7 +77,7 @@ static dc_status stream(const char *path, dc_checksum *checksum, void (*change)(
     dc_row_stream s;
     dc_part part;
     dc_status st = DC_OK;
-    DC_TRY(dc_row_stream_open(comm, path, NULL, NULL, &s));
+    DC_TRY(dc_row_stream_open(comm, &(dc_data_request){.path = path}, &s));
     CHECK_OK(dc_part_init(&part, N, SHARDS, dc_comm_size(comm), dc_comm_rank(comm)));
     DC_TRY(dc_row_stream_start(comm, &s, &part, N));
     const int64_t n = dc_part_rows(&part);

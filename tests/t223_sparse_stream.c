@@ -62,7 +62,7 @@ static dc_status stream(int64_t capacity, void (*change)(void), bool *same)
     dc_part part;
     dc_status st = DC_OK;
     *same = true;
-    DC_TRY(dc_row_stream_open(comm, path_of("x.h5"), NULL, NULL, &s));
+    DC_TRY(dc_row_stream_open(comm, &(dc_data_request){.path = path_of("x.h5")}, &s));
     DC_TRY(dc_part_init(&part, N, SHARDS, dc_comm_size(comm), dc_comm_rank(comm)));
     DC_TRY(dc_row_stream_start(comm, &s, &part, capacity));
     int64_t rounds = (dc_part_rows(&part) + capacity - 1) / capacity;

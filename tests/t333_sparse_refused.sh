@@ -77,6 +77,7 @@ svm "s.svm:2: value 'nan' is not a finite number" "1 1:1\n2 2:nan\n"
 svm "s.svm:66: 'a' is not a label" "a 1:1\n" 65
 svm "s.svm:1: '1,2' are several labels; say --label-column=none" "1,2 1:1\n2 2:2\n"
 svm "all values are 0" "1 1:0\n2 2:0\n"
+svm "s.svm: has no values" "1\n-1\n1\n"
 printf '1 0:1\n2 2:1\n' >s.svm
 refused "index 0, but --zero-based=no" "indices that count from 0" s.svm --zero-based=no
 refused "index 2 needs more than --n-features=2 columns" "an index beyond --n-features" s.svm --n-features=2
@@ -89,6 +90,10 @@ refused "--zero-based is for svmlight" "--zero-based" m.mtx --zero-based=yes
 refused "--n-features=0: use a number from 1 to" "--n-features" s.svm --n-features=0
 refused "--transpose is not for svmlight" "--transpose" s.svm --transpose
 refused "--label-dataset is for HDF5" "--label-dataset" s.svm --label-dataset=y
+refused "--dataset \(--matrix\) is for HDF5" "--matrix of a sparse matrix in text" m.mtx --matrix=X
+refused "t.csv: --dataset \(--matrix\) is for HDF5" "--matrix of a table" t.csv --matrix=X
+refused "t.csv: --zero-based is for svmlight" "--zero-based of a table" t.csv --zero-based=no
+refused "t.csv: --n-features is for svmlight" "--n-features of a table" t.csv --n-features=7
 code=3
 
 cat >h5.py <<'EOF'
@@ -103,7 +108,7 @@ make("repeated", data=(1, 2, 3, 4), indices=(0, 1, 1, 2), indptr=(0, 1, 3, 4)); 
 make("descends", indptr=(0, 2, 1, 3)); make("begins", indptr=(1, 1, 2, 3)); make("ends", indptr=(0, 1, 2, 2)); make("beyond", indptr=(0, 1, 2, 9))
 make("minus", indptr=(0, -5, 2, 3)); make("short", indptr=(0, 1, 3)); make("unequal", indices=(0, 1)); make("columns", indptr=(0, 1, 2, 3), kind="csc_matrix")
 make("floats", index_type="f8"); make("texts", data=(b"a", b"b", b"c"), data_type="S1"); make("matrix", data=((1,), (2,), (3,)))
-make("rows", shape=(10**9, 4)); make("none", shape=(0, 4)); make("three", shape=(3, 4, 5)); make("zeros", data=(0, 0, 0))
+make("rows", shape=(10**9, 4)); make("none", shape=(0, 4)); make("empty", indptr=(0,), indices=(), data=(), shape=(0, 4)); make("three", shape=(3, 4, 5)); make("zeros", data=(0, 0, 0))
 with h5py.File("lying.h5", "w") as f:
     g = f.create_group("X"); g.create_dataset("data", (10**9,), "f4", chunks=(1000,)); g.create_dataset("indices", (10**9,), "i4", chunks=(1000,))
     g["indptr"] = np.array([0, 5, 10**9]); g.attrs["encoding-type"] = "csr_matrix"; g.attrs["shape"] = (2, 4)
@@ -131,6 +136,7 @@ texts|/X/data is not a list of numbers
 matrix|/X/data is not a list of numbers
 rows|/X/indptr has 4 numbers, but the matrix has 1000000000 rows
 none|/X has 0 rows and 4 columns
+empty|/X/indptr has less than two numbers: the matrix is empty
 three|/X has no shape of 2 numbers
 zeros|all values are 0
 lying|'/X/(data|indices)' claims 4000000000 bytes but only [0-9]+ are stored

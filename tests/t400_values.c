@@ -69,6 +69,8 @@ static const char *const bad_series[] = {"1",         "0..5",  "5..3",   "[3, 3]
                                          "[2..5, 5]", "a",     "'2, '",  "[[2]]",  "'2..9 extra'", "~",      "-2..5"};
 static const char *const bad_paths[] = {"'~/x'",  "\"a\\nb\"", "\"a\\0b\"", "\"\\x07\"",
                                         "[a, b]", "{a: b}",    "&a x",      "!!str x"};
+static const char *const bad_files[] = {"[]",          "'~/x'",    "[a, $B]", "[a, '']",  "\"a\\nb\"",
+                                        "[\"\\x07\"]", "[a, [b]]", "{a: b}",  "'[a,,b]'", "&a x"};
 
 static const struct {
     const char *const *values;
@@ -78,6 +80,7 @@ static const struct {
     [DC_KEY_FLOAT] = {bad_floats, DC_COUNT_OF(bad_floats)},
     [DC_KEY_BOOL] = {bad_bools, DC_COUNT_OF(bad_bools)},
     [DC_KEY_PATH] = {bad_paths, DC_COUNT_OF(bad_paths)},
+    [DC_KEY_FILES] = {bad_files, DC_COUNT_OF(bad_files)},
     [DC_KEY_METHOD] = {bad_names, DC_COUNT_OF(bad_names)},
     [DC_KEY_CHOICE] = {bad_names, DC_COUNT_OF(bad_names)},
     [DC_KEY_LIST] = {bad_lists, DC_COUNT_OF(bad_lists)},

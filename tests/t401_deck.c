@@ -39,6 +39,9 @@ static const struct {
     {"model:\n  hidden:\n  - 500\n", "deck.yaml:3:3: ", "on one line"},
     {"model: {hidden: 500}\n", "deck.yaml:1:17: ", "list in brackets"},
     {"run: {seed: [1]}\n", "deck.yaml:1:13: ", "list where one value"},
+    {"input: {data: []}\n", "deck.yaml:1:16: ", "empty list"},
+    {"input: {data: [a, [b]]}\n", "deck.yaml:1:19: ", "not lists"},
+    {"input: {data: [a, $B]}\n", "deck.yaml:1:15: input.data", "not expanded"},
     {"run: {output: |\n  x\n  }\n", "deck.yaml:1:", ""},
     {"run:\n  output: |\n    x\n", "deck.yaml:2:11: ", "block scalars"},
     {"run:\n  output: >\n    x\n", "deck.yaml:2:11: ", "block scalars"},
@@ -96,6 +99,59 @@ static void test_right_decks(void)
         CHECK_INT(cfg.run.seed, 7);
         CHECK(strcmp(cfg.input.data, "x.h5") == 0);
     }
+}
+
+/* Files as data, in a deck and on the command line; wrong: part of the message. */
+static void test_files(void)
+{
+    static const struct {
+        const char *deck, *names;
+    } decks[] = {{"input: {data: \"s/*.npy\"}", "s/*.npy"},
+                 {"input: {data: [a.npy, \"s/*.npy\", b.h5:emb]}", "a.npy\ns/*.npy\nb.h5:emb"},
+                 {"input:\n  data:\n    - a, b.npy\n    - c.npy\n", "a, b.npy\nc.npy"},
+                 {"input: {data: [a.npy]}", "a.npy"}};
+    static const struct {
+        const char *text, *names, *wrong;
+    } options[] = {{"--input.data=a, b.npy", "a, b.npy", NULL},
+                   {"--input.data=[ a.npy ,\"b, c.npy\",'d e.h5:x' ]", "a.npy\nb, c.npy\nd e.h5:x", NULL},
+                   {"--input.data=[a.npy,]", "a.npy", NULL},
+                   {"--input.data=[]", NULL, "empty list"},
+                   {"--input.data=[a,,b]", NULL, "an empty name"},
+                   {"--input.data=[\"a]", NULL, "not part of a list"},
+                   {"--input.data=[\"a\"b]", NULL, "not part of a list"},
+                   {"--input.data=[a, ~/b]", NULL, "~ is not expanded"}};
+    dc_config cfg;
+    for (size_t i = 0; i < DC_COUNT_OF(decks); i++) {
+        CHECK_OK(deck_parse(&cfg, decks[i].deck, "fit"));
+        CHECK_TEXT(cfg.input.data, decks[i].names);
+    }
+    for (size_t i = 0; i < DC_COUNT_OF(options); i++) {
+        dc_config_defaults(&cfg);
+        const dc_status st = dc_config_parse(&cfg, NULL, NULL, 0, &options[i].text, 1, "fit");
+        CHECK_INT(st, options[i].wrong ? DC_ERR_USAGE : DC_OK);
+        if (options[i].wrong)
+            CHECK_TEXT_HAS(dc_error_text(), options[i].wrong);
+        else
+            CHECK_TEXT(cfg.input.data, options[i].names);
+        dc_error_clear();
+    }
+}
+
+/* As many names as there may be, and one more. */
+static void test_many_files(void)
+{
+    enum { NAMES = 1000, NAME = 64 };
+    static char deck[NAMES * (NAME + 8) + 64], long_name[NAME];
+    dc_config cfg;
+    memset(long_name, 'x', NAME - 1);
+    size_t used = (size_t)snprintf(deck, sizeof deck, "input:\n  data:\n");
+    for (int i = 0; i < NAMES; i++) used += (size_t)snprintf(deck + used, sizeof deck - used, "  - %s\n", long_name);
+    CHECK_OK(deck_parse(&cfg, deck, "fit"));
+    CHECK_INT(strlen(cfg.input.data), NAMES * NAME - 1);
+    for (int i = 0; i < 30; i++) used += (size_t)snprintf(deck + used, sizeof deck - used, "  - %s\n", long_name);
+    CHECK_STATUS(deck_parse(&cfg, deck, "fit"), DC_ERR_USAGE);
+    CHECK_TEXT_HAS(dc_error_text(), "use a glob");
+    dc_error_clear();
 }
 
 static void test_nul_and_size(void)
@@ -164,6 +220,8 @@ int main(void)
     deck_methods();
     test_wrong_decks();
     test_right_decks();
+    test_files();
+    test_many_files();
     test_nul_and_size();
     test_deck_names();
     test_read_file();

@@ -69,6 +69,13 @@ static void random_value(const dc_key *key, char *text, size_t cap)
         snprintf(text, cap, "%s", *key->fallback ? decoders[next(3)] : encoders[next(3)]);
         break;
     }
+    case DC_KEY_FILES: {
+        static const char *const files[] = {
+            "a.h5", "shards/*.npy",       "[a.npy, \"b c.npy\", 'd, \"e\".h5:emb']", "[\"[x]\"]", "[x].npy",
+            "#",    "[true, \"a\", a\\b]"};
+        snprintf(text, cap, "%s", files[next(DC_COUNT_OF(files))]);
+        break;
+    }
     case DC_KEY_PATH: {
         static const char *const paths[] = {
             "a.h5", "/data/x y.h5", "#",  "true", "a: b", "\"q\\\"", "\xc3\xa4", "-", "12", "'", "[a]", "{",

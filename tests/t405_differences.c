@@ -42,6 +42,7 @@ static void another_value(const dc_config *cfg, const dc_key *key, char out[DC_V
     case DC_KEY_LIST:
     case DC_KEY_SERIES:
     case DC_KEY_PATH:
+    case DC_KEY_FILES:
         snprintf(out, DC_VALUE_TEXT_MAX, "123");
         break;
     }

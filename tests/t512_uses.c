@@ -243,8 +243,7 @@ static void record_wrong(dc_graph *g, int what)
     }
 }
 
-/* ---- Gradients as values ------------------------------------------------------------------------------------------
- */
+/* ---- Gradients as values ----------------------------------------------------------------------------------------- */
 
 /* x^3, whose second derivative nobody has written down: with a tangent, and without. */
 static void cube(const dc_call *c)

@@ -199,6 +199,19 @@ static void check_pairs(const problem *p, dc_comm *comm, const dc_part *part, co
     CHECK_INT(all, d->listed ? n : 0);
 }
 
+static void check_work(const problem *p, dc_comm *comm, const dc_duplicates_config *c)
+{
+    int64_t within = 0, across = 0;
+    dc_duplicates_work work;
+    CHECK_OK(dc_duplicates_foresee(comm, c, &work));
+    for (int64_t i = 0; i < p->N; i++)
+        for (int64_t j = i + 1; j < p->N; j++) {
+            within += label[i] == label[j];
+            across += label[i] != label[j] && is_compared(p, i, j);
+        }
+    CHECK(work.within == (double)within && work.across == (double)across);
+}
+
 /* most: no problem before this one took more memory. */
 static void check(dc_comm *comm, const problem *p, bool most)
 {
@@ -227,6 +240,7 @@ static void check(dc_comm *comm, const problem *p, bool most)
     check_pairs(p, comm, &part, &d);
     check_groups(p, &part, &d);
     dc_duplicates_release(&d);
+    check_work(p, comm, &c);
     dc_mem_free(&X);
 }
 

@@ -33,7 +33,7 @@ static void check_lloyd(const dc_km_tiles *t, const dc_block *block, const float
             for (int64_t c = 0; c < d; c++) expected[(g * K + label[i]) * d + c] += (double)X[i * d + c];
         }
     }
-    dc_km_lloyd ctx = {t, M, groups};
+    dc_km_lloyd ctx = {t, M, groups, NULL};
     dc_km_block_lloyd(&ctx, block, 0, leaf);
     CHECK_ARRAY_NEAR(leaf, expected, m * (d + 1), 1e-9);
     free(leaf), free(expected), free(label);
@@ -183,6 +183,52 @@ static void sizes(int64_t n, int64_t K, int64_t d, int64_t groups)
     free(X), free(M);
 }
 
+/* Labels that are kept by bounds are those of a search among all centres, while the centres move less and less; one of
+ * them jumps. */
+static void stays(int64_t n, int64_t K, int64_t d, double noise)
+{
+    enum { PASSES = 9 };
+    float *X = t6_alloc(n * d, sizeof *X), *M = t6_alloc(K * d, sizeof *M), *move = t6_alloc(K * d, sizeof *move);
+    double *leaf = t6_alloc(K * (d + 1), sizeof *leaf);
+    int32_t *label = t6_alloc(n, sizeof *label);
+    int64_t wrong = 0;
+    dc_part part;
+    dc_km_tiles tiles;
+    dc_km_centers image;
+    dc_km_stay y;
+    t6_normal(M, K * d, 3, 0, 1);
+    t6_normal(X, n * d, 4, 0, noise);
+    for (int64_t i = 0; i < n * d; i++) X[i] += M[i / d % K * d + i % d];
+    CHECK_OK(dc_part_init(&part, n, 1, 1, 0));
+    const dc_rows rows = dc_rows_of_array(&part, X, &d);
+    CHECK_OK(dc_km_tiles_init(&tiles, &rows, K, 1));
+    CHECK_OK(dc_km_runs_init(&image, &tiles, K, K));
+    CHECK_OK(dc_km_stay_init(&y, n, K, d));
+    for (int pass = 0; pass < PASSES; pass++) {
+        t6_normal(move, K * d, (uint64_t)(5 + pass), 0, ldexp(0.1, -pass));
+        for (int64_t i = 0; i < K * d; i++) M[i] += move[i];
+        if (pass == PASSES - 2)
+            for (int64_t c = 0; c < d; c++) M[c] = M[(K - 1) * d + c] + 0.01F;
+        dc_km_project(&tiles, M, K, &image);
+        dc_km_stay_move(&y, &tiles, &image, 0);
+        dc_km_stay *const all[] = {&y};
+        dc_km_lloyd ctx = {&tiles, &image, 1, all};
+        dc_block block = {0};
+        while (dc_part_next_block(&part, &block)) dc_km_block_lloyd(&ctx, &block, 0, leaf);
+        y.known = true;
+        ref_nearest(X, M, n, K, d, label);
+        for (int64_t i = 0; i < n; i++) wrong += y.label[i] != label[i];
+    }
+    CHECK_INT(wrong, 0);
+    const bool used = dc_km_rough_pays(K, d);
+    printf("# %lld of %lld labels kept\n", (long long)tiles.scratch[0].stayed, (long long)(PASSES * n));
+    CHECK(used == (tiles.scratch[0].stayed > n / 2));
+    dc_km_stay_release(&y);
+    dc_km_centers_release(&image);
+    dc_km_tiles_release(&tiles);
+    free(X), free(M), free(move), free(leaf), free(label);
+}
+
 int main(void)
 {
     static const int64_t rows[] = {0, 1, 2, 255, 256, 257, 1021, 4097};
@@ -192,5 +238,7 @@ int main(void)
     sizes(300, 7, 16, 20);
     sizes(300, 100, 785, 12);
     sizes(500, 1031, 17, 2);
+    stays(3000, 70, 8, 0.5);
+    stays(2001, 331, 50, 1);
     return check_done();
 }

@@ -8,6 +8,7 @@
 #include "dcmpi/rng.h"
 #include "dcmpi/train.h"
 #include "method_keys.h"
+#include "take_q.h"
 
 enum { N = 331, D = 24, SHARDS = 16, K = 10, EXAMPLES = 3 }; /* prime N, no multiple of the shards */
 
@@ -153,23 +154,20 @@ static void test_divergence(dc_comm *comm)
 
 static void check_result(dc_comm *comm, const setup *s, const dc_cluster_result *r)
 {
+    static float own[N * K];
     const int64_t n = dc_part_rows(&s->data->part);
-    int64_t bad = 0, rows = n, seen = 0;
-    const float *q;
-    for (int64_t piece = 0; piece < dc_q_rows_pieces(r->q); piece++) {
-        const int64_t m = dc_q_rows_get(r->q, piece, &q);
-        for (int64_t i = 0; i < m; i++, seen++) {
-            double sum = 0, best = -1;
-            int64_t arg = -1;
-            for (int64_t j = 0; j < K; j++) {
-                const double share = (double)q[i * K + j];
-                sum += share;
-                if (share > best) best = share, arg = j;
-            }
-            bad += fabs(sum - 1) > 1e-5 || arg != r->labels[seen] || fabs(best - (double)r->confidence[seen]) > 0;
+    int64_t bad = 0, rows = n;
+    take_q(r->q, n, K, own);
+    for (int64_t i = 0; i < n; i++) {
+        double sum = 0, best = -1;
+        int64_t arg = -1;
+        for (int64_t j = 0; j < K; j++) {
+            const double q = (double)own[i * K + j];
+            sum += q;
+            if (q > best) best = q, arg = j;
         }
+        bad += fabs(sum - 1) > 1e-5 || arg != r->labels[i] || fabs(best - (double)r->confidence[i]) > 0;
     }
-    CHECK_INT(seen, n);
     CHECK_INT(bad, 0);
     dc_comm_sum_i64(comm, &rows, 1);
     CHECK_INT(rows, N);

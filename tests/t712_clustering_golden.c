@@ -5,6 +5,7 @@
 #include "dcmpi/log.h"
 #include "golden/golden_net.h"
 #include "method_keys.h"
+#include "take_q.h"
 
 enum { N = 17, K = 3, RECORDS_MAX = 11, STEPS = 10, COLUMNS = 4 };
 
@@ -84,20 +85,6 @@ static void check_counts(const golden_run *run, const float *counts, const int o
     for (int k = 0; k < K; k++) CHECK_NEAR(counts[order[k]], golden[k], 0);
 }
 
-/* The q of n rows, which come in pieces. */
-static void take_q(dc_q_rows *q, int64_t n, float *own)
-{
-    const float *rows;
-    int64_t at = 0;
-    for (int64_t i = 0; i < dc_q_rows_pieces(q); i++) {
-        const int64_t m = dc_q_rows_get(q, i, &rows);
-        CHECK(at + m <= n);
-        if (at + m <= n) memcpy(own + at * K, rows, (size_t)(m * K) * sizeof *own);
-        at += m;
-    }
-    CHECK_INT(at, n);
-}
-
 /* Soft assignment, labels and confidence of this rank's rows. */
 static void check_rows(const golden_run *run, const dc_part *part, const dc_cluster_result *r, const int order[K])
 {
@@ -105,7 +92,7 @@ static void check_rows(const golden_run *run, const dc_part *part, const dc_clus
     float own[N * K];
     bool labels = true;
     read_array(run, "q", q, N * K);
-    take_q(r->q, dc_part_rows(part), own);
+    take_q(r->q, dc_part_rows(part), K, own);
     for (int64_t i = 0; i < dc_part_rows(part); i++) {
         const double *golden = q + (part->row_lo + i) * K;
         int best = 0;

@@ -195,8 +195,7 @@ static void test_odd_mixture(dc_comm *comm)
     dc_mixture_release(&m);
 }
 
-/* ---- Start, refit, draws, failures --------------------------------------------------------------------------------
- */
+/* ---- Start, refit, draws, failures ------------------------------------------------------------------------------- */
 
 /* Three clouds of 6, 6 and 5 rows; the cloud of a row is row % K. */
 static double z_of(int64_t row, int64_t j)

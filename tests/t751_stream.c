@@ -157,7 +157,7 @@ static void test_rows(int64_t capacity)
     dc_row_stream s;
     const dc_part part = my_part();
     int64_t wrong = 0, rounds = (dc_part_rows(&part) + capacity - 1) / capacity;
-    CHECK_OK(dc_row_stream_open(comm, path_of("x.h5"), NULL, NULL, &s));
+    CHECK_OK(dc_row_stream_open(comm, &(dc_data_request){.path = path_of("x.h5")}, &s));
     CHECK(s.head.N == N && s.head.D == WIDTH && s.head.has_labels);
     CHECK_OK(dc_row_stream_start(comm, &s, &part, capacity));
     CHECK_INT(s.C, 5);

@@ -41,7 +41,7 @@ fit|blobs.csv|blobs.csv is a table in text, not a deck: first dcmpi convert blob
 fit|blobs.txt|blobs.txt is a table in text
 fit|header.csv|header.csv is a table in text
 kmeans|blobs.csv.gz|is a gzip file, not a deck: first dcmpi convert
-fit|x.npy|is an NPY file, not a deck
+fit|x.npy|is an NPY file, not a deck: dcmpi fit --input.data=x.npy
 fit|x.npz|is a zip file, not a deck
 fit|x-idx2-ubyte|is an IDX file, not a deck
 fit|x.parquet|is a Parquet file, not a deck
@@ -68,8 +68,8 @@ while IFS='|' read -r file regex; do
     run 0 1 deck.yaml --input.data="$file" --run.output=new --dry-run
     expect_error 3 "$regex" "a dry run of $file"
 done <<'END'
-blobs.csv|blobs.csv is a table in text, not an HDF5 file: first dcmpi convert blobs.csv OUT.h5
-x.npy|is an NPY file, not an HDF5 file: first dcmpi convert
+blobs.csv|blobs.csv is a table in text, not an HDF5 or NPY file: first dcmpi convert blobs.csv OUT.h5
+x-idx2-ubyte|is an IDX file, not an HDF5 or NPY file: first dcmpi convert
 deck.yaml|is a deck, not a data file: dcmpi deck.yaml
 run/run.h5|is the result of a run, not data
 saved.h5|is a checkpoint of a run, not data

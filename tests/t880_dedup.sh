@@ -103,8 +103,10 @@ expect_out "counted, not listed" "a list that is too long"
 run_cmd /usr/bin/python3 "$root/tools/export.py" p1.h5 removed.csv
 expect_exit 0 "removed rows in text"
 run_cmd /usr/bin/python3 "$root/tools/export.py" p1.h5 kept.txt
-is "$(cat kept.txt | wc -l) $(tail -n +2 removed.csv | wc -l)" "$(py 'f = h5py.File("p1.h5"); print(len(f["kept"]), len(f["removed"]))')" \
+is "$(wc -l <kept.txt) $(tail -n +2 removed.csv | wc -l)" "$(py 'f = h5py.File("p1.h5"); print(len(f["kept"]), len(f["removed"]))')" \
     "as many lines as rows"
+run_cmd /usr/bin/python3 "$root/tools/export.py" p1.h5 kept.npy
+is "$(py 'k = np.load("kept.npy"); print(k.dtype, (k == h5py.File("p1.h5")["kept"][:]).all())')" "int64 True" "kept rows as numbers"
 is "$(sed -n 2p removed.csv)" "$(py 'f = h5py.File("p1.h5"); r = f["removed"][0]; k = f["kept_for"][r]
 print("%d,id%03d,%d,%d,%d,id%03d" % (r, r, f["labels"][r], f["group"][r], k, k))')" "a line of it"
 

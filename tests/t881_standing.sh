@@ -79,6 +79,14 @@ run 1 1 kmeans --input.data=data.h5 --input.scale=none --cluster.clusters=4 --ru
 is "$(py 'f = h5py.File("none/run.h5"); print("rows" in f, f["clusters/distance_quantiles"].shape)')" "False (4, 7)" \
     "without output.rows only the quantiles"
 
+for result in fit/run.h5 km/run.h5; do
+    run_cmd /usr/bin/python3 "$root/tools/export.py" $result rows.csv --force
+    is "$(py "
+import csv
+f, rows = h5py.File('$result')['rows'], list(csv.DictReader(open('rows.csv')))
+print(all(np.array([float(r[name]) for r in rows]).tolist() == f[name][:].tolist() for name in ('distance', 'cosine', 'rank')))")" \
+        True "$result: distance, cosine and rank in text"
+done
 run 2 1 predict --model=fit/run.h5 --input=data.h5 --output=same.h5 --rows=full --rows-per-round=300
 expect_exit 0 "the run's own rows"
 run 0 1 compare fit/run.h5 same.h5

@@ -4,18 +4,21 @@
 usage: export.py RUN.h5 OUT.{h5ad,npy,csv,txt} [--data FILE] [--matrix] [--topics] [--force]
 
   RUN.h5         run.h5, or what `dcmpi predict` or `dcmpi dedup` wrote
-  OUT.h5ad       anndata: X = embedding, obs = label, confidence, class, named by the ids of the rows; uns = centres,
-                 scores, names of the columns, topics, provenance; with graph.save also obsp = distances (of each row to its
+  OUT.h5ad       anndata: X = embedding, obs = label, confidence, distance, cosine, rank, class, file, row_in_file, named by the
+                  ids of the rows; uns = centres,
+                  scores, names of the columns, topics, provenance; with graph.save also obsp = distances (of each row to its
                  nearest, as the lists are), connectivities (by graph.symmetry; 1 if both rows have each other among
                  their nearest, 0.5 if only one has), obs = component, and what scanpy looks for in uns; such a run
                  needs no embedding; with output.q obsm = q, or q_top and q_top_index
   OUT.npy        embedding [N, L], float32, in input order
-  OUT.csv        id, row, label, confidence, class, label_2, q_2, ... (output.q: top), q0, q1, ... (full), z0, z1, ...: the
-                 columns that the run has; label_2 is the cluster with the second largest soft assignment q_2. An id or class that begins
-                 with = + - @, a tab or a carriage return gets an apostrophe in front, so that no spreadsheet takes it for
-                 a formula
-  of dedup: OUT.csv lists the rows that are removed: row, id, label, group, kept (the row that stays in its place), kept_id;
-                 OUT.txt the rows that stay, one per line: ids, or row numbers if there are no ids
+  OUT.csv        id, row, file, row_in_file, label, confidence, distance, cosine and rank (with output.rows), class,
+                  label_2, q_2, ... (output.q: top), q0, q1, ... (full), z0, z1, ...: the columns that the run has (file if
+                  the rows come from many); label_2 is the cluster with the second largest soft assignment q_2. An id, file
+                  or class that begins with = + - @, a tab or a carriage return gets an apostrophe in front, so that no
+                  spreadsheet takes it for a formula
+   of dedup: OUT.csv lists the rows that are removed: row, id, file, row_in_file, label, group, kept (the row that stays in
+                  its place), kept_id; OUT.txt the rows that stay, one per line: ids, or row numbers if there are no ids;
+                  OUT.npy their numbers, int64, rising: np.load("X.npy", mmap_mode="r")[np.load("OUT.npy")]
   --data FILE    the run's data file: adds the true class of each row (csv, h5ad)
   --matrix       h5ad: X = the rows of the data file (--data), as stored, obs with its columns, too, and var = their columns
                  by name, with the cluster
@@ -33,7 +36,7 @@ import csv
 import os
 import sys
 
-from report_data import DataFile, SparseRows, as_text, blocks, dataset, h5py, np, open_result, own_summary, take_ids
+from report_data import DataFile, Files, SparseRows, as_text, blocks, dataset, h5py, np, open_result, own_summary, take_ids
 from report_labels import lines_of
 from report_main import DATA, FORMAT, USAGE, RunError, run_tool
 from report_output import check_output, refuse_empty, whole_file
@@ -50,12 +53,17 @@ class Columns:
         self.h5 = open_result(path, ("dcmpi-result", "dcmpi-prediction"))
         self.labels = self.h5["labels"]
         self.N, self.K = self.labels.shape[0], self.h5["clusters/size"].shape[0]
+        self.files = Files(self.h5)
         self.embedding = dataset(self.h5, "embedding", 2)
         self.confidence = dataset(self.h5, "confidence", 1)
         self.soft = {name: dataset(self.h5, name, 2) for name in ("q", "q_top", "q_top_index")}
         for name, found in [("embedding", self.embedding), ("confidence", self.confidence)] + list(self.soft.items()):
             if found is not None and found.shape[0] != self.N:
                 raise RunError(FORMAT, "%s: /%s has %d rows, /labels %d; it is damaged" % (path, name, found.shape[0], self.N))
+        self.standing = {name: dataset(self.h5, "rows/" + name, 1) for name in ("distance", "cosine", "rank")}
+        if any(v is not None for v in self.standing.values()) and any(v is None or v.shape[0] != self.N
+                                                                      for v in self.standing.values()):
+            raise RunError(FORMAT, "%s: /rows does not have %d rows of distance, cosine and rank; it is damaged" % (path, self.N))
         self.graph = self.h5.get("graph")
         for name, width in (("neighbours", 2), ("distances", 2), ("component", 1)) if self.graph is not None else ():
             found = dataset(self.h5, "graph/" + name, width)
@@ -76,6 +84,10 @@ class Columns:
             raise RunError(USAGE, "%s needs an embedding, and this run has none (k-means, cluster.on: input, or "
                            "output.embedding: false); use .csv" % kind)
         return self.embedding
+
+    def has_standing(self):
+        """Whether the result says where each row stands in its cluster."""
+        return self.standing["rank"] is not None
 
     def soft_table(self, lo, hi):
         """What there is of the soft assignment of some rows, as columns of a table: names, texts."""
@@ -120,10 +132,11 @@ def as_cell(name):
 
 
 def write_csv(columns, path, _):
-    """Text, block by block; nine digits give a float32 back exactly."""
+    """Text, block by block; nine digits give a float32 back exactly, seventeen a float64."""
     head = ["id"] if columns.ids(0, 0) is not None else []
-    head += ["row", "label"]
+    head += ["row"] + ["file", "row_in_file"] * bool(columns.files) + ["label"]
     head += ["confidence"] if columns.confidence is not None else []
+    head += ["distance", "cosine", "rank"] if columns.has_standing() else []
     head += ["class"] if columns.has_classes() else []
     head += columns.soft_table(0, 0)[0]
     head += ["z%d" % j for j in range(columns.embedding.shape[1])] if columns.embedding is not None else []
@@ -133,9 +146,16 @@ def write_csv(columns, path, _):
         for lo, hi in blocks(columns.N):
             ids = columns.ids(lo, hi)
             parts = [] if ids is None else [[as_cell(name) for name in ids]]
-            parts += [range(lo, hi), columns.labels[lo:hi].tolist()]
+            parts += [range(lo, hi)]
+            if columns.files:
+                names, rows = columns.files.places(np.arange(lo, hi))
+                parts += [[as_cell(name) for name in names], rows]
+            parts += [columns.labels[lo:hi].tolist()]
             if columns.confidence is not None:
                 parts.append(["%.9g" % v for v in columns.confidence[lo:hi]])
+            if columns.has_standing():
+                parts += [["%.17g" % v for v in columns.standing[name][lo:hi]] for name in ("distance", "cosine")]
+                parts.append(columns.standing["rank"][lo:hi].tolist())
             if columns.has_classes():
                 parts.append([as_cell(name) for name in columns.classes(lo, hi)])
             parts += columns.soft_table(lo, hi)[1]
@@ -252,8 +272,14 @@ def write_h5ad(columns, path, recipe):
     names = [str(k) for k in range(columns.K)]
     obs = pd.DataFrame({"label": pd.Categorical.from_codes(columns.labels[:], names)},
                        index=columns.ids(0, columns.N) or [str(i) for i in range(columns.N)])
+    if columns.files:
+        files, rows = columns.files.places(np.arange(columns.N))
+        obs["file"], obs["row_in_file"] = pd.Categorical(files), rows
     if columns.confidence is not None:
         obs["confidence"] = columns.confidence[:]
+    if columns.has_standing():
+        for name, values in columns.standing.items():
+            obs[name] = values[:]
     if columns.has_classes():
         obs["class"] = pd.Categorical(columns.classes(0, columns.N))
     var = pd.DataFrame(index=["z%d" % j for j in range(Z.shape[1])])
@@ -282,6 +308,7 @@ class Duplicates:
             found = dataset(self.h5, name, 1)
             if found is None or (name in ("kept_for", "group") and found.shape[0] != self.N):
                 raise RunError(FORMAT, "%s: /%s is missing or has another length; it is damaged" % (path, name))
+        self.files = Files(self.h5)
         self.has_ids = take_ids(self.h5, slice(0, 0), self.N) is not None
 
     def names(self, rows):
@@ -306,14 +333,19 @@ def write_removed(duplicates, path, _):
     h5 = duplicates.h5
     with open(path, "w", newline="", encoding="utf-8") as file:
         out = csv.writer(file, lineterminator="\n")
-        out.writerow(["row"] + ["id"] * duplicates.has_ids + ["label", "group", "kept"] + ["kept_id"] * duplicates.has_ids)
+        out.writerow(["row"] + ["id"] * duplicates.has_ids + ["file", "row_in_file"] * bool(duplicates.files) + ["label", "group", "kept"] + ["kept_id"] * duplicates.has_ids)
         for lo, hi in blocks(h5["removed"].shape[0]):
             rows = h5["removed"][lo:hi]
             first, last = int(rows[0]), int(rows[-1]) + 1
             label, group, kept = (h5[name][first:last][rows - first] for name in ("labels", "group", "kept_for"))
-            parts = [rows.tolist(), label.tolist(), group.tolist(), kept.tolist()]
+            parts = [rows.tolist()]
             if duplicates.has_ids:
-                parts.insert(1, [as_cell(name) for name in duplicates.names(rows)])
+                parts.append([as_cell(name) for name in duplicates.names(rows)])
+            if duplicates.files:
+                names, places = duplicates.files.places(rows)
+                parts += [[as_cell(name) for name in names], places]
+            parts += [label.tolist(), group.tolist(), kept.tolist()]
+            if duplicates.has_ids:
                 parts.append([as_cell(name) for name in duplicates.names_anywhere(kept)])
             out.writerows(zip(*parts))
 
@@ -328,8 +360,17 @@ def write_kept(duplicates, path, _):
             file.writelines("%s\n" % name for name in names)
 
 
+def write_kept_numbers(duplicates, path, _):
+    """Numbers of the rows that stay."""
+    kept = duplicates.h5["kept"]
+    out = np.lib.format.open_memmap(path, mode="w+", dtype=np.int64, shape=kept.shape)
+    for lo, hi in blocks(kept.shape[0]):
+        out[lo:hi] = kept[lo:hi]
+    out.flush()
+
+
 WRITERS = {".h5ad": write_h5ad, ".npy": write_npy, ".csv": write_csv}
-DUPLICATES_WRITERS = {".csv": write_removed, ".txt": write_kept}
+DUPLICATES_WRITERS = {".csv": write_removed, ".txt": write_kept, ".npy": write_kept_numbers}
 
 
 def is_duplicates(path):
@@ -353,7 +394,7 @@ def export(result, output, data, force, matrix, topics):
     duplicates = is_duplicates(result)
     writers = DUPLICATES_WRITERS if duplicates else WRITERS
     if kind not in writers:
-        raise RunError(USAGE, "%s: use %s" % (output, ".csv or .txt" if duplicates else ".h5ad, .npy or .csv"))
+        raise RunError(USAGE, "%s: use %s" % (output, ".csv, .txt or .npy" if duplicates else ".h5ad, .npy or .csv"))
     if duplicates and (data or topics):
         raise RunError(USAGE, "a list of duplicates goes without --data and --topics")
     check_output(output, [result, data])

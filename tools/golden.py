@@ -57,6 +57,10 @@ def target(q):
     return w / w.sum(1, keepdim=True)
 
 
+def mean_kl(p, q):
+    return (p * (p / q).log()).sum() / len(p)
+
+
 def write_dec():
     out = Writer("dec.txt", [
         "z [N x L], mu [K x L]; for alpha = 1 (prefix a1) and 1.7 (prefix a17):",
@@ -678,6 +682,12 @@ def head(par, z):
     return torch.log_softmax(z @ par["head_0/weight"] + par["head_0/bias"], 1)
 
 
+def rooted(q):
+    """Dizaji et al. 2017, the target."""
+    w = q / q.sum(0).sqrt()
+    return w / w.sum(1, keepdim=True)
+
+
 def imsat_loss(par, x, t, radius, moved, lam, mu, xi):
     log_p = head(par, chain(par, "encoder", x, moved)[-1])
     p, fixed = log_p.exp(), log_p.exp().detach()
@@ -707,7 +717,8 @@ def write_heads():
     out = Writer("heads.txt", [
         "IMSAT and DEPICT with the autoencoder of autoencoder.txt, batch norm and ReLU in all layers but embedding and output,",
         "and a linear head of 4; three batches of all rows, SGD of rate .02.",
-        "x: data; start/*: parameters; radius: of IMSAT; target: of DEPICT. imsat: lambda .3, mu 2, xi 1.5;",
+        "x: data; start/*: parameters; imsat: lambda .3, mu 2, xi 1.5, radius;",
+        "refresh/*: embedding z and head when DEPICT's target p ~ q / sqrt(f) was made, f = sums of q, loss = KL(p || q);",
         "depict: hidden .4, dropout .25. loss_t: of batch t; final/*: parameters and running moments at the end."])
     torch.manual_seed(20240915)
     n, heads = 17, 4
@@ -715,9 +726,13 @@ def write_heads():
     par["head_0/weight"], par["head_0/bias"] = single(torch.randn(WIDTHS[-1], heads)), single(0.3 * torch.randn(heads))
     for name in ("encoder_0", "encoder_1", "decoder_0", "decoder_1"):
         par[name + "/gamma"] = single(0.5 + torch.rand(len(par[name + "/bias"])))
-    radius, target = single(0.2 + torch.rand(n)), single(torch.softmax(torch.randn(n, heads), 1))
-    for name, value in (("x", x), ("radius", radius), ("target", target)):
-        out.put(name, value)
+    radius, z = single(0.2 + torch.rand(n)), single(torch.randn(n, WIDTHS[-1]))
+    before = {"head_0/weight": single(torch.randn(WIDTHS[-1], heads)), "head_0/bias": single(0.3 * torch.randn(heads))}
+    q = head(before, z).exp()
+    target = rooted(q)
+    out.put("x", x)
+    out.put("radius", radius)
+    out.put_all(dict(before, z=z, f=q.sum(0), loss=mean_kl(target, q)), "refresh/")
     out.put_all(par, "start/")
     for prefix, losses in (("imsat", lambda p, t, moved: imsat_loss(p, x, t, radius, moved, 0.3, 2, 1.5)),
                            ("depict", lambda p, t, moved: depict_loss(p, x, t, target, moved, 0.4))):

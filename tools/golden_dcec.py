@@ -54,7 +54,8 @@ def forward(par, x):
 
 def main():
     out = golden.Writer("dcec.txt", [
-        "start/...: weights; x [N x 12], mu [K x 3], p [N x K] the target; see the script for the network.",
+        "start/...: weights; x [N x 12], mu [K x 3]; see the script for the network. refresh/: embedding z [N x 3] and centres",
+        "mu at the refresh, sums f of their q, loss = KL(p || q), p the target of q.",
         "one/loss = mse + .1 KL(p || q) and mse; gradients, and weights after a step of SGD of rate .02."],
         "tools/golden_dcec.py (PyTorch, double)")
     par = {}
@@ -71,13 +72,15 @@ def main():
     x = golden.single(torch.rand(N, H * W))
     out.put("x", x)
     out.put("mu", par["mu"])
-    p = golden.single(torch.softmax(torch.randn(N, K), 1))
-    out.put("p", p)
+    before = {"z": golden.single(torch.randn(N, 3)), "mu": golden.single(par["mu"] + 0.5 * torch.randn(K, 3))}
+    q = golden.soft_assign(before["z"], before["mu"], 1.0)
+    p = golden.target(q)
+    out.put_all(dict(before, f=q.sum(0), loss=golden.mean_kl(p, q)), "refresh/")
     for value in par.values():
         value.requires_grad_()
     z, y = forward(par, x)
     q, mse = golden.soft_assign(z, par["mu"], 1.0), ((y - x) ** 2).mean()
-    total = mse + 0.1 * (p * (p / q).log()).sum() / N
+    total = mse + 0.1 * golden.mean_kl(p, q)
     total.backward()
     out.put("one/loss", [total.item(), mse.item()])
     for name, value in par.items():

@@ -85,6 +85,28 @@ def take_ids(h5, rows, count):
     return [as_text(value) for value in values]
 
 
+class Files:
+    """To which of many files each row belongs; false if the rows come from one file, which the attribute data names."""
+
+    def __init__(self, h5):
+        first, name, inner = dataset(h5, "files/first_row", 1), h5.get("files/name"), h5.get("files/dataset")
+        self.first = first[:] if first is not None else np.empty(0, np.int64)
+        names = [as_text(v) for v in name[:]] if isinstance(name, h5py.Dataset) and name.ndim == 1 else []
+        inside = [as_text(v) for v in inner[:]] if isinstance(inner, h5py.Dataset) and inner.shape == self.first.shape else []
+        self.names = [one + ":" + part if part else one for one, part in zip(names, inside or [""] * len(names))]
+        if len(self.names) != len(self.first) or (len(self.first) and (self.first[0] != 0 or (np.diff(self.first) <= 0).any())):
+            raise RunError(FORMAT, "/files is damaged: its names and first rows do not go together")
+
+    def __len__(self):
+        return len(self.names)
+
+    def places(self, rows):
+        """(names of the files of some rows, their numbers there)."""
+        rows = np.asarray(rows, np.int64)
+        file = np.searchsorted(self.first, rows, "right") - 1
+        return [self.names[i] for i in file], (rows - self.first[file]).tolist()
+
+
 def take_rows(data, rows):
     """data[rows] for few rows in any order; reads only those rows. Row -1 gives zeros."""
     out = np.zeros((len(rows),) + data.shape[1:], data.dtype)
@@ -226,6 +248,7 @@ class Run:
         self.labels = self.h5["labels"]
         self.size = self.h5["clusters/size"][:]
         self.N, self.K = self.labels.shape[0], len(self.size)
+        self.files = Files(self.h5)
         self.embedding = self._rows("embedding", 2)
         self.confidence = self._rows("confidence", 1)
         self.outlier = self._rows("outlier", 1)
@@ -261,6 +284,8 @@ class Run:
         name = self.attr("data")
         if name.startswith("builtin:"):
             return None, "The rows of the built-in problem are computed, not stored."
+        if self.files:
+            return None, "The rows come from %d files, which are not opened here." % len(self.files)
         above = [os.path.join(self.folder, *[".."] * up) for up in range(4)]
         for folder in [""] + above:
             try:

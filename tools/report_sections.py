@@ -9,7 +9,7 @@ from report_data import SEED, take_rows
 from report_html import number, optional
 from report_math import PCA_COLUMNS_MAX, cluster_means, largest, majority, means_of, plane, silhouettes
 
-MAP_ROWS, SILHOUETTE_ROWS, LINES_MAX = 5000, 3000, 50
+MAP_ROWS, SILHOUETTE_ROWS, LINES_MAX, FILES_MAX = 5000, 3000, 50, 20
 TABLE_ROWS, TOP = 200, 50  # a table of more clusters, or of more classes than TOP, shows the largest TOP of them
 
 STOPS = {
@@ -340,13 +340,20 @@ def checks(run):
     return page.section("checks", "Checks and warnings", body)
 
 
+def files_of(run):
+    """The first of many files, and from which row on."""
+    shown = ["%s from row %s" % place for place in zip(run.files.names[:FILES_MAX], map(number, run.files.first))]
+    more = len(run.files) - len(shown)
+    return "; ".join(shown) + ("; and %s more (/files in run.h5 has all)" % number(more) if more > 0 else "")
+
+
 def configuration(run):
     """Provenance and deck."""
     data = run.summary.get("data", {})
     shape = "%s rows \u00d7 %s columns, %s" % (number(data.get("rows", run.N)), number(data.get("columns", 0)),
                                          data.get("type", "")) if data else number(run.N) + " rows"
     return page.section("configuration", "Configuration", page.definitions([
-        ("data", run.attr("data")), ("shape", shape), ("data hash", run.attr("data_hash")),
+        ("data", run.attr("data")), ("files", files_of(run)), ("shape", shape), ("data hash", run.attr("data_hash")),
         ("command", page.words(run.attr("command_line"))), ("program", "dcmpi %s (%s, %s)" % (
             run.attr("version"), run.attr("git"), run.attr("arch"))),
         ("libraries", run.attr("libraries")), ("seed", run.attr("seed")),

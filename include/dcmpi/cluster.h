@@ -14,16 +14,23 @@ typedef struct dc_comm dc_comm;
 /* View of this rank's float array [n x *d]. */
 dc_rows dc_rows_of_array(const dc_part *part, const float *X, const int64_t *d);
 
+/* How the first centres are found: greedy k-means++ (Arthur and Vassilvitskii 2007, best of 2 + floor(ln K) trials per
+ * centre), or k-means|| (Bahmani et al. 2012; kmeans_rounds.c). AUTO: k-means|| from K = 256 on if there are at least
+ * 10 rows per cluster. */
+typedef enum { DC_SEEDING_AUTO, DC_SEEDING_PLUSPLUS, DC_SEEDING_PARALLEL } dc_seeding;
+
 typedef struct {
     int64_t K;    /* clusters, 1 <= K <= N */
     int n_init;   /* restarts, >= 1, advanced together */
     int max_iter; /* Lloyd iterations, >= 0 */
     double tol;   /* a restart stops when the squared shift of its centres is at most tol * mean feature variance */
+    dc_seeding seeding;
     uint64_t seed;
     int max_iter_before; /* max_iter of the run that wrote the checkpoint, at most max_iter; 0: same as max_iter
                           */
     const float *first;  /* [K x d], with n_init 1: centres to start from; NULL: seeded; borrowed */
     dc_state *state;     /* keeps the state of the iterations, under the phase's name; NULL: not kept; borrowed */
+    bool spherical;      /* rows have length 1, and centres are given length 1 after each update */
     bool quiet;          /* no line in the log */
 } dc_kmeans_config;
 
@@ -38,14 +45,14 @@ typedef struct {
     int64_t reseeded; /* empty clusters that were given a new centre, over all restarts */
 } dc_kmeans_result;
 
-/* k-means of N rows (Lloyd 1982) from n_init restarts, seeded by greedy k-means++ (Arthur and Vassilvitskii 2007, best
- * of 2 + floor(ln K) trials per centre). All restarts advance in one pass over the rows and one reduction per
- * iteration. Collective; the same bits for every number of ranks and threads.
+/* k-means of N rows (Lloyd 1982; spherical: Dhillon and Modha 2001) from n_init restarts. All restarts advance in one
+ * pass over the rows and one reduction per iteration. Collective; the same bits for every number of ranks and threads.
  *
  * The lowest inertia wins (ties: first restart). The centre of an empty cluster moves to the row farthest from its
  * nearest centre (ties: lowest row); several empty clusters take the farthest rows in order. If all rows lie on
  * centres, the empty cluster's centre stays, so data with fewer than K distinct rows ends with clusters of size 0.
- * During seeding, if all rows already lie on centres, the next centre is drawn uniformly.
+ * During seeding, if all rows already lie on centres, the next centre is drawn uniformly. k-means|| takes the restarts
+ * one after another, and a checkpoint keeps how far it is; k-means++ takes them together.
  *
  * Labels equal those of dc_nearest in every iteration: products in float decide a label where they are accurate enough,
  * and distances in double elsewhere. Sums, counts and inertia are in double. So accuracy suffers neither from outlying
@@ -55,12 +62,12 @@ typedef struct {
  * are formed column by column. From the same centres an iteration gives the same labels, sums and centres as for the
  * dense rows; only the distances while seeding, and inertias, may be rounded differently.
  *
- * Memory of a rank: n_init*n floats while seeding; two tiles of 256 rows and their scores per thread; about (threads +
- * log2(blocks)) copies of the sums, which are K*(d+1) doubles per restart. With sparse rows instead 16 rows and the
- * scores per thread, the stored values once more, the labels of the restarts of a pass, and one copy of the sums, with
- * several ranks about four. A pass handles as many restarts as fit into 32 MiB of sums (at least one), so an iteration
- * with K*(d+1)*n_init beyond 4M takes several passes. Errors: DC_ERR_DATA if K > N; DC_ERR_MEMORY. `out` needs no
- * initial value and is empty after an error. */
+ * Memory of a rank: n_init*n floats while seeding by k-means++, 2 n and about 2.5 K rows by k-means||; two tiles of 256
+ * rows and their scores per thread; about (threads + log2(blocks)) copies of the sums, which are K*(d+1) doubles per
+ * restart. With sparse rows instead 16 rows and the scores per thread, the stored values once more, the labels of the
+ * restarts of a pass, and one copy of the sums, with several ranks about four. A pass handles as many restarts as fit
+ * into 32 MiB of sums (at least one), so an iteration with K*(d+1)*n_init beyond 4M takes several passes. Errors:
+ * DC_ERR_DATA if K > N; DC_ERR_MEMORY. `out` needs no initial value and is empty after an error. */
 DC_CHECKED dc_status dc_kmeans(dc_comm *comm, const dc_rows *rows, const dc_kmeans_config *cfg, dc_kmeans_result *out);
 void dc_kmeans_result_release(dc_kmeans_result *r);
 /* Memory that dc_kmeans() needs for rows of d values, measured in a rehearsal (mem.h). csr: what is known of the rows
@@ -78,15 +85,28 @@ DC_CHECKED dc_status dc_kmeans_needs_of(dc_comm *comm, const dc_part *part, int6
  * threaded if called outside a parallel region; a row's label does not depend on its position. */
 void dc_nearest(const float *X, const float *M, int64_t n, int64_t K, int64_t d, int32_t *label);
 
+/* The same for many rows and centres, by products as in dc_kmeans: one finder for the centres M [K x d], borrowed.
+ * Local. Errors: DC_ERR_MEMORY. */
+typedef struct dc_finder dc_finder;
+DC_CHECKED dc_status dc_finder_create(dc_finder **out, const float *M, int64_t K, int64_t d);
+void dc_finder_destroy(dc_finder **f);
+/* label[n] of X [n x d]. Threaded over tiles of 256 rows; not inside a parallel region. */
+void dc_finder_label(dc_finder *f, const float *X, int64_t n, int32_t *label);
+/* Memory of a finder. */
+double dc_finder_bytes(int64_t K, int64_t d);
+
 /* out[K x d]: mean of the squared differences from its centre over the rows of each cluster, by column; 0 for a cluster
  * without rows. centers [K x d]; label[n]. The same bits for every number of ranks and threads.
  * Collective: one reduction. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_cluster_variances(dc_comm *comm, const dc_rows *rows, const float *centers,
                                           const int32_t *label, int64_t K, float *out);
 
-/* out[K x d]: mean of the rows of each cluster, 0 for a cluster without rows. label[n]. The same bits for
- * every number of ranks and threads. Collective: one reduction. Errors: DC_ERR_MEMORY. */
+/* out[K x d]: mean of the rows of each cluster, 0 for a cluster without rows. label[n]; rows with a label outside
+ * 0..K-1 count for no cluster. The same bits for every number of ranks and threads. Collective: one reduction. Errors:
+ * DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_cluster_means(dc_comm *comm, const dc_rows *rows, const int32_t *label, int64_t K, float *out);
+/* Temporary memory of dc_cluster_means(), for a rehearsal (mem.h). Local. Errors: DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_cluster_means_bytes(const dc_rows *rows, int64_t K, size_t *bytes);
 
 /* ---- Student-t soft assignment ---- */
 

@@ -10,16 +10,20 @@
 #include "dcmpi/optim.h"
 
 enum { DC_CLUSTERS_AUTO = 0 }; /* cluster.clusters: auto, not chosen yet */
+enum { DC_CLUSTER_LEVELS_MAX = 4 };
 enum { DC_METHODS_MAX = 64, DC_METHODS_BYTES = 1 << 14 };
 typedef enum { DC_PRETRAIN_NONE, DC_PRETRAIN_JOINT, DC_PRETRAIN_LAYERWISE } dc_pretrain_mode;
 typedef enum { DC_FINAL_NONE, DC_FINAL_GMM, DC_FINAL_GMM_TIED, DC_FINAL_GMM_DIAGONAL, DC_FINAL_GMM_SPHERICAL } dc_final;
 typedef enum { DC_ON_EMBEDDING, DC_ON_INPUT } dc_on;
+/* What k-means measures: distances, or angles between rows. */
+typedef enum { DC_KMEANS_EUCLIDEAN, DC_KMEANS_COSINE } dc_kmeans_metric;
 typedef enum { DC_START_KMEANS, DC_START_SPECTRAL, DC_START_GMM, DC_START_WEIGHTS } dc_start_kind;
 typedef enum { DC_REPRODUCIBLE_STRICT, DC_REPRODUCIBLE_OFF } dc_reproducible;
 typedef enum { DC_PIN_AUTO, DC_PIN_OFF } dc_pin;
 typedef enum { DC_RESUME_AUTO, DC_RESUME_NEVER, DC_RESUME_MUST } dc_resume_mode;
 typedef enum { DC_Q_TOP1, DC_Q_TOP, DC_Q_FULL } dc_q_output;
 typedef enum { DC_ROWS_NONE, DC_ROWS_FULL } dc_rows_output;
+typedef enum { DC_RESIDENCY_AUTO, DC_RESIDENCY_MEMORY, DC_RESIDENCY_STREAM } dc_residency;
 typedef enum { DC_TOPICS_AUTO, DC_TOPICS_ON, DC_TOPICS_OFF } dc_topics_output;
 
 /* Struct path = deck key: cfg.cluster.max_iter is cluster.max_iter; optimizer keys lie in .opt (cluster.lr is
@@ -33,14 +37,15 @@ typedef struct {
         double stall_warning, stall_abort; /* s, 0: never */
     } run;
     struct {
-        char data[DC_PATH_MAX];
-        int scale;          /* dc_scale_kind */
-        int reduce;         /* dc_reduce_kind */
-        int norm;           /* dc_row_norm */
-        int64_t components; /* 0: as many as hold the share `variance` */
+        char data[DC_FILES_TEXT_MAX]; /* names of files, one per line (files.h) */
+        int scale;                    /* dc_scale_kind */
+        int reduce;                   /* dc_reduce_kind */
+        int norm;                     /* dc_row_norm */
+        int64_t components;           /* 0: as many as hold the share `variance` */
         double variance;
         bool whiten;
-        int64_t rows; /* 0: all */
+        int64_t rows;  /* 0: all */
+        int residency; /* dc_residency */
         char label_dataset[DC_PATH_MAX];
         char matrix[DC_PATH_MAX];
         dc_int_list image_shape;
@@ -73,7 +78,12 @@ typedef struct {
         int init; /* dc_start_kind */
         int64_t clusters;
         int64_t n_init, kmeans_max_iter;
+        int seeding; /* dc_seeding */
         double kmeans_tol;
+        int metric;           /* dc_kmeans_metric */
+        int64_t kmeans_batch; /* 0: all rows */
+        int64_t max_size;     /* 0: none */
+        dc_int_list levels;   /* empty: one level of `clusters` */
         int64_t batch, update_interval, max_iter;
         double tol;
         bool final_kmeans;
@@ -164,6 +174,9 @@ typedef struct {
 DC_CHECKED dc_status dc_config_parse_noting(dc_config *cfg, const char *name, const char *text, size_t bytes,
                                             const char *const *overrides, int n_overrides, const char *verb,
                                             dc_config_notes *notes);
+/* out[DC_FILES_TEXT_MAX] = the names in the value of an option, one per line: a name, or a list "[a, \"b\"]". `place`
+ * is for messages: "command line: --input". Errors: DC_ERR_USAGE. */
+DC_CHECKED dc_status dc_config_read_files(const char *text, const char *place, char *out);
 /* Reads a deck file whole, at most 1 MiB, into *text (dc_mem, caller frees). Errors: DC_ERR_USAGE. */
 DC_CHECKED dc_status dc_config_read_file(const char *path, char **text, size_t *bytes);
 

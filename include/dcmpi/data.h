@@ -1,12 +1,14 @@
-/* The data of a job in memory: this rank's rows in their stored type, labels, scaling; batches; the built-in problem.
- */
+/* The data of a job in memory: this rank's rows in their stored type, labels, scaling; batches. */
 #ifndef DCMPI_DATA_H
 #define DCMPI_DATA_H
 
+#include "dcmpi/builtin.h"
 #include "dcmpi/csr.h"
 #include "dcmpi/moments.h"
 
 typedef struct dc_comm dc_comm;
+typedef struct dc_data_stream dc_data_stream;
+typedef struct dc_files dc_files;
 
 typedef enum {
     DC_SCALE_NONE,
@@ -94,10 +96,11 @@ typedef struct {
 
 /* Outcome of the checksum of a data file. */
 typedef enum {
-    DC_CHECKSUM_NO_FILE, /* the built-in problem */
+    DC_CHECKSUM_NO_FILE, /* built-in data */
     DC_CHECKSUM_NONE,    /* the file has none */
     DC_CHECKSUM_UNUSED,  /* not all rows are read, or these ranks cannot compute this kind of checksum */
     DC_CHECKSUM_STORED,  /* to be compared when all rows are read */
+    DC_CHECKSUM_PARTLY,  /* those agree that some of many files have for rows that are read */
     DC_CHECKSUM_AGREES
 } dc_checksum;
 /* Text for messages, such as "no checksum stored". */
@@ -107,7 +110,9 @@ typedef struct {
     dc_part part;
     int64_t D;
     dc_dtype dtype;
-    void *X;     /* [n x D] stored type, local, owned; NULL if the data are sparse */
+    void *X;                /* [n x D] stored type, local, owned; NULL if the data are sparse, or stay in their files */
+    bool streams;           /* rows stay in their file; global */
+    dc_data_stream *stream; /* these, owned; NULL: none, or a rehearsal */
     dc_csr csr;  /* sparse data: this rank's rows, with values as stored, or as clipped; ptr (from 0), col and val are
                     owned; all 0 if the data are dense. dtype: the type of rows that are made dense of them */
     int64_t nnz; /* stored values of sparse data; global */
@@ -132,7 +137,8 @@ typedef struct {
     dc_row_norm norm;              /* and then divided by this norm */
     float *row_scale;              /* [n] 1 / norm of the scaled columns, owned; NULL without a norm, or with Z */
     float *Z;                      /* [n x k] the components of this rank's rows, owned; NULL if k is 0 */
-    char source[DC_PATH_MAX];      /* path, or "builtin:glyphs" */
+    char source[DC_PATH_MAX];      /* path, name of built-in data, or the title of `files` */
+    const dc_files *files;         /* borrowed; NULL: one HDF5 file, or none */
     uint64_t hash;                 /* global checksum of X: XXH3 of each shard's bytes, hashed in shard order */
     double min, max, mean;         /* of the values, after any clipping; global */
     double scaled_min, scaled_max; /* range of what enters the network, global */
@@ -161,9 +167,12 @@ typedef struct {
     int64_t components;    /* components that enter the network, at most; 0: the columns do */
     dc_reduce_kind reduce; /* that makes them */
     dc_row_norm norm;
+    bool in_place;                        /* the rows can stay in their file */
+    bool stream;                          /* and they do */
     bool sparse;                          /* the rows are stored in compressed form, and stay so in memory */
     int64_t nnz;                          /* values that sparse data store */
     int64_t nnz_before[DC_NNZ_MARKS + 1]; /* how many of them stand before row i * N / DC_NNZ_MARKS */
+    double files_bytes;                   /* memory for the list of many files */
 } dc_data_header;
 
 /* Upper bound of the stored values in rows [lo, hi) of sparse data; 0 for dense data. */
@@ -199,7 +208,9 @@ typedef struct {
 /* Which data to load, and what the deck says about them. */
 typedef struct {
     const char *path;
-    dc_gidx rows;       /* use only the first `rows` rows; 0: all, or DC_GLYPH_ROWS_DEFAULT of the built-in problem */
+    const dc_files *files; /* of many files, or of one that is NPY (files.h): path is not used; borrowed, also by what
+                              is loaded; NULL: path is a file */
+    dc_gidx rows;          /* use only the first `rows` rows; 0: all, of built-in data as many as builtin.h says */
     const char *labels; /* column of labels (h5_column.h), in AnnData files also the bare name of a column of obs; NULL
                            or "": what our own files say, /y if there is one */
     const char *matrix; /* the rows of an AnnData file: "X", "raw/X", "layers/NAME"; NULL or "": X */
@@ -212,12 +223,14 @@ typedef struct {
     dc_pca_request pca; /* used if scale is DC_SCALE_PCA; pca.wanted.components also with `reduce` */
     dc_reduce_kind reduce;
     dc_row_norm norm;
+    bool stream;                /* rows stay in their file and are read again in each pass; else they are in memory */
     const dc_data_given *given; /* NULL: scaling, bounds and components are found in the data */
 } dc_data_request;
 
 /* Reads the header of the file; not collective. Errors: DC_ERR_DATA for files that are not dcmpi data files (the text
  * says what is missing), more rows asked for than there are, no rows or no columns, unusable labels, an image shape
- * that does not fit; DC_ERR_USAGE for principal components that the data do not have; DC_ERR_IO. */
+ * that does not fit, rows that cannot stay in their file though they should (`stream`); DC_ERR_USAGE for principal
+ * components that the data do not have; DC_ERR_IO. */
 DC_CHECKED dc_status dc_dataset_inspect(const dc_data_request *request, dc_data_header *out);
 /* The same for a file alone, without labels, image shape or clipping from a deck. */
 DC_CHECKED dc_status dc_dataset_header(const char *path, dc_gidx rows, dc_data_header *out);
@@ -274,6 +287,13 @@ const char *dc_dataset_advice(const dc_dataset *data, const char *otherwise, cha
 /* Hash of the dense labels of all rows, the same for any number of ranks; 0 without labels. Collective. */
 uint64_t dc_dataset_hash_labels(dc_comm *comm, const dc_dataset *data);
 
+/* Collective: checks that the files of rows that stay there have not changed, for the end of their use. Errors:
+ * DC_ERR_DATA. */
+DC_CHECKED dc_status dc_dataset_check_files(dc_comm *comm, const dc_dataset *data);
+
+/* Has local rows [lo, lo + n) read ahead, if they stay in their file. */
+void dc_dataset_expect(const dc_dataset *data, int64_t lo, int64_t n);
+
 /* Rows as they enter the network, as float: out[i*D + c] = (clip(X[rows[i]][c]) - shift[c]) * scale[c], or their
  * components [n x k], for n local row numbers, in any order and with repeats. Threaded; also safe inside a parallel
  * region, without threads of its own. */
@@ -295,6 +315,12 @@ static inline bool dc_dataset_is_sparse(const dc_dataset *data)
 static inline const dc_csr *dc_dataset_csr(const dc_dataset *data)
 {
     return dc_dataset_is_sparse(data) && data->zeros_stay && !data->Z ? &data->csr : NULL;
+}
+
+/* Whether the rows that enter the network are made of rows that stay in their file. */
+static inline bool dc_dataset_streams(const dc_dataset *data)
+{
+    return data->streams && data->pca.k == 0;
 }
 
 /* Makes `rows`, as stored, the rows of a view that has the clipping and scaling of a trained model; clips their values
@@ -355,15 +381,16 @@ typedef struct {
     char *feature_names; /* as in dc_dataset; rank 0, owned */
     struct dc_data_shape *shape;         /* owned */
     struct dc_data_csr_reader *reader;   /* owned; NULL for dense files */
+    struct dc_rows_reader *rows_reader;  /* owned; of many files, else NULL */
+    struct dc_store *ahead;              /* has the next piece read ahead; owned; NULL: rows are not in one piece */
     struct dc_data_labels *label_reader; /* owned; NULL without labels */
     struct dc_data_ids *id_reader;       /* owned; NULL without ids */
     dc_checksum checksum;                /* outcome of the checksum of the file */
     struct dc_data_sums *sums;           /* owned */
 } dc_row_stream;
-/* Collective: reads the header only. labels, matrix: as in dc_data_request. Errors as in dc_dataset_load; the built-in
- * problem is refused, because it is not a file. */
-DC_CHECKED dc_status dc_row_stream_open(dc_comm *comm, const char *path, const char *labels, const char *matrix,
-                                        dc_row_stream *s);
+/* Collective: reads the header only. Of the request, path, files, labels and matrix count. Errors as in
+ * dc_dataset_load; the built-in problem is refused, because it is not a file. */
+DC_CHECKED dc_status dc_row_stream_open(dc_comm *comm, const dc_data_request *request, dc_row_stream *s);
 /* Collective: allocates memory for pieces of this rank's rows of `part`, which covers all rows, and finds the classes
  * of all labels (in one pass over /y). capacity >= 1, global. */
 DC_CHECKED dc_status dc_row_stream_start(dc_comm *comm, dc_row_stream *s, const dc_part *part, int64_t capacity);
@@ -376,6 +403,10 @@ DC_CHECKED dc_status dc_row_stream_end(dc_comm *comm, dc_row_stream *s);
 void dc_row_stream_close(dc_row_stream *s);
 
 /* ---- Batches: which rows a step takes (the order is a function of seed, epoch, N, V, B) ------------------------- */
+
+/* Rows of a shard of more than DC_POOL_ROWS rows come in pools: so many rows from blocks of consecutive rows all over
+ * the shard, mixed with each other. So rows can be read from files a block at a time, shortly before they are used. */
+enum { DC_SHUFFLE_ROWS = 256, DC_POOL_ROWS = 8 * DC_SHUFFLE_ROWS };
 
 typedef struct {
     const dc_part *part; /* borrowed */
@@ -395,13 +426,10 @@ void dc_batcher_step(const dc_batcher *b, int64_t step, int64_t *rows, int64_t *
 int64_t dc_batcher_offset(const dc_batcher *b, int64_t step, int rank);
 int64_t dc_batcher_shard_rows(const dc_batcher *b, int64_t step, int shard);
 
-/* ---- Built-in problem ------------------------------------------------------------------------------------------- */
-
-enum { DC_GLYPH_SIDE = 28, DC_GLYPH_PIXELS = 784, DC_GLYPH_CLASSES = 10, DC_GLYPH_ROWS_DEFAULT = 10000 };
-#define DC_BUILTIN_GLYPHS "builtin:glyphs"
-/* One row of the built-in problem: a drawn glyph of random class, pose, pen and brightness, white on black. Depends on
- * (seed, row) alone, not on rank, thread or order of calls; safe inside parallel regions; takes about 10 us. row:
- * global, >= 0. out[784]: row-major 28 x 28 grey values. Returns the class 0..9; classes are equally likely. */
-int dc_glyph_row(uint64_t seed, dc_gidx row, uint8_t out[DC_GLYPH_PIXELS]);
+/* Calls expect(ctx, lo, n) for the local rows [lo, lo + n) that come into use a pool after those of step `step`: every
+ * block of this rank's rows once in an epoch. all: also for those that come before these, as for the first step of a
+ * run. Local. */
+typedef void dc_rows_expect(const void *ctx, int64_t lo, int64_t n);
+void dc_batcher_ahead(const dc_batcher *b, int64_t step, bool all, dc_rows_expect *expect, const void *ctx);
 
 #endif

@@ -24,6 +24,8 @@ typedef struct {
     dc_keep keep;
     const double *distance; /* [n] of each row to its centre; NULL with DC_KEEP_FIRST */
     int64_t pairs_max;      /* pairs are listed if there are no more than this many on all ranks */
+    void (*progress)(void *ctx, int64_t done, int64_t all); /* called after each block of rows; NULL: nobody asks */
+    void *ctx;
 } dc_duplicates_config;
 
 typedef struct {
@@ -55,6 +57,13 @@ typedef struct {
  * DC_ERR_NUMERIC (rows that are not finite), DC_STOPPED. */
 DC_CHECKED dc_status dc_duplicates_find(dc_comm *comm, const dc_duplicates_config *cfg, dc_duplicates *out);
 void dc_duplicates_release(dc_duplicates *d);
+/* Pairs of rows that dc_duplicates_find() will compare: of one cluster, and of neighbouring ones. Of cfg, label and
+ * distance are not used, nor the members of rows but part and d. Collective; equal on all ranks. Errors:
+ * DC_ERR_MEMORY. */
+typedef struct {
+    double within, across;
+} dc_duplicates_work;
+DC_CHECKED dc_status dc_duplicates_foresee(dc_comm *comm, const dc_duplicates_config *cfg, dc_duplicates_work *work);
 /* Memory that dc_duplicates_find() takes at most on this rank, result included, for these clusters; of cfg, label,
  * centers, distance and the members of rows but part and d are not used. Local. */
 double dc_duplicates_bytes(const dc_duplicates_config *cfg);

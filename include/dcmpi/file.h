@@ -70,7 +70,12 @@ typedef struct {
     uint64_t device, inode;
     int64_t bytes, changed_s, changed_ns;
 } dc_file_state;
-/* Gets the state of an open file; path is for messages. Errors: DC_ERR_IO. */
+dc_file_state dc_file_state_from(const struct stat *s);
+/* Gets the state of an open file; false: see errno. */
+bool dc_file_look(int fd, dc_file_state *state);
+/* What has changed between two states, as the end of a message; NULL: nothing. */
+const char *dc_file_change(const dc_file_state *then, const dc_file_state *now);
+/* Does the same as dc_file_look(); path is for messages. Errors: DC_ERR_IO. */
 DC_CHECKED dc_status dc_file_state_of(int fd, const char *path, dc_file_state *state);
 /* Returns DC_OK if `path` still names the same file and its state is still `then`, else `code`. */
 DC_CHECKED dc_status dc_file_unchanged(const char *path, const dc_file_state *then, dc_status code);

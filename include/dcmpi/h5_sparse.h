@@ -54,8 +54,7 @@ typedef struct {
     int64_t entries;
 } dc_h5_sparse_sums;
 
-/* ---- By one process, or by many that agree by themselves: local ----------------------------------------------------
- */
+/* ---- By one process, or by many that agree by themselves: local -------------------------------------------------- */
 
 /* Makes all but the rows in the file `part`, which exists and is replaced in place; its space on disk is reserved.
  * fill(ctx, h5), or NULL, adds attributes of the root; those that `finish` will set need a first value here (min, max
@@ -80,8 +79,7 @@ void dc_h5_sparse_drop(dc_h5_sparse_writer **writer);
 DC_CHECKED dc_status dc_h5_sparse_seal(const char *part, const dc_h5_sparse_spec *spec, const dc_h5_sparse_sums *sums,
                                        dc_h5_fill finish, void *ctx);
 
-/* ---- By all ranks together: collective -----------------------------------------------------------------------------
- */
+/* ---- By all ranks together: collective --------------------------------------------------------------------------- */
 
 /* Writes path.part, which must not exist, and renames it to `path` once it is complete, as dc_h5_write_result() does;
  * the caller claims `path` (claim.h). Errors are the same on all ranks, and leave neither path.part nor a changed
@@ -102,8 +100,7 @@ DC_CHECKED dc_status dc_h5_sparse_stream_commit(dc_comm *comm, dc_h5_sparse_stre
 /* Accepts NULL. */
 void dc_h5_sparse_stream_abort(dc_comm *comm, dc_h5_sparse_stream **stream);
 
-/* ---- Checksum ------------------------------------------------------------------------------------------------------
- */
+/* ---- Checksum ---------------------------------------------------------------------------------------------------- */
 
 /* The sum for n rows in memory, of which the first has the number `first`; arrays as in dc_h5_sparse_append().
  * Threaded.

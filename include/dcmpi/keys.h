@@ -5,7 +5,7 @@
 
 #include "dcmpi/base.h"
 
-enum { DC_LIST_MAX = 14, DC_NAME_MAX = 64 };
+enum { DC_LIST_MAX = 14, DC_NAME_MAX = 64, DC_FILES_TEXT_MAX = 1 << 16 };
 typedef struct {
     int n;
     int64_t v[DC_LIST_MAX];
@@ -21,6 +21,7 @@ typedef enum {
     DC_KEY_FLOAT,    /* double */
     DC_KEY_BOOL,     /* bool: true or false */
     DC_KEY_PATH,     /* char[DC_PATH_MAX] */
+    DC_KEY_FILES,    /* char[DC_FILES_TEXT_MAX]: a path, or several, one per line; path, "[path, path]" or a list */
     DC_KEY_METHOD,   /* char[DC_NAME_MAX]: one of the registered methods */
     DC_KEY_CHOICE,   /* int: value of one of `choices` */
     DC_KEY_LIST,     /* dc_int_list: [a, b, c]; min and max hold for each item */

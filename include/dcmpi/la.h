@@ -66,8 +66,7 @@ double dc_eigh_bytes(int64_t n);
  * of largest magnitude, the first among equals, positive. */
 void dc_orient(int64_t n, double *x);
 
-/* ---- Orthogonal bases, singular values; by LAPACK in one thread, like dc_eigh() -----------------------------------
- */
+/* ---- Orthogonal bases, singular values; by LAPACK in one thread, like dc_eigh() ---------------------------------- */
 
 /* Columns of A[m x n], row-major, m >= n, become an orthonormal basis of a space that contains their span, by
  * Householder reflections of tiles of rows, and of what these leave: also if they depend on each other. Threaded; the

@@ -45,8 +45,7 @@ DC_CHECKED dc_status dc_neighbours_components(dc_comm *comm, const dc_neighbours
  * Local. */
 double dc_neighbours_components_bytes(const dc_part *part, int64_t k);
 
-/* ---- Values of rows of other ranks --------------------------------------------------------------------------------
- */
+/* ---- Values of rows of other ranks ------------------------------------------------------------------------------- */
 
 /* A plan that brings values of chosen rows, of whatever rank, to this one: the plan of a product with a sparse matrix
  * holds until the matrix changes. */

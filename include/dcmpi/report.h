@@ -155,6 +155,11 @@ DC_CHECKED dc_status dc_result_write(dc_comm *comm, const char *path, dc_result 
 /* Size of run.h5 on disk, from the deck, the data header, and what a run trains and keeps. has_method: false for the
  * verb kmeans. */
 double dc_result_bytes(const dc_config *cfg, const dc_data_header *head, const dc_slab *slab, bool has_method);
+/* Writes to which file each of the N rows belongs: /files/name, /files/dataset (if one is named), /files/first_row and
+ * /files/rows, in the order of the rows; nothing for one HDF5 file. copy: from an open result, if it has them. Serial.
+ * Errors: DC_ERR_IO, DC_ERR_MEMORY, DC_ERR_FORMAT (copy). */
+DC_CHECKED dc_status dc_result_put_files(dc_h5 *h5, const dc_files *files, dc_gidx N);
+DC_CHECKED dc_status dc_result_copy_files(dc_h5 *from, dc_h5 *to);
 /* Serial: replaces the scores and the label hash in `path` by those of r (if r has no scores, removes them). Everything
  * else stays (dc_h5_revise). Of r, only K, cfg, from, the labels of data, scores and confusion are used. */
 DC_CHECKED dc_status dc_result_rescore(const char *path, dc_result *r);

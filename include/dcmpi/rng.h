@@ -8,16 +8,21 @@
 
 /* One stream per purpose. Never renumber: results would change. */
 typedef enum {
-    DC_STREAM_INIT = 1,     /* initial weights: step = layer, index = element */
-    DC_STREAM_SHUFFLE = 2,  /* order of rows: step = epoch, index = shard */
-    DC_STREAM_KMEANS = 3,   /* seeding: step = restart and centre, index = draw */
-    DC_STREAM_SYNTH = 4,    /* built-in problem: step = draw block, index = global row */
-    DC_STREAM_SAMPLE = 5,   /* fixed samples for reports */
-    DC_STREAM_DROPOUT = 6,  /* step = training step and layer, index = global row and unit */
-    DC_STREAM_NOISE = 7,    /* step = training step and site, index = global row and columns */
-    DC_STREAM_SPECTRAL = 8, /* step = 0: landmarks; else vector of a Lanczos iteration, index = global row */
-    DC_STREAM_SWEEP = 12,   /* sweep over numbers of clusters: step = sample (0) or subsample, index 0 */
-    DC_STREAM_REDUCE = 13,  /* Gaussian matrix of input.reduce: step = component / 4, index = column */
+    DC_STREAM_INIT = 1, /* initial weights: step = layer, index = element */
+    DC_STREAM_SHUFFLE =
+        2, /* order of rows: step = epoch, index = shard + 2^32 times the pool, from 1, if there are several */
+    DC_STREAM_KMEANS = 3,        /* seeding: step = restart and centre, index = draw */
+    DC_STREAM_SYNTH = 4,         /* built-in problem: step = draw block, index = global row */
+    DC_STREAM_SAMPLE = 5,        /* fixed samples for reports */
+    DC_STREAM_DROPOUT = 6,       /* step = training step and layer, index = global row and unit */
+    DC_STREAM_NOISE = 7,         /* step = training step and site, index = global row and columns */
+    DC_STREAM_SPECTRAL = 8,      /* step = 0: landmarks; else vector of a Lanczos iteration, index = global row */
+    DC_STREAM_SWEEP = 12,        /* sweep over numbers of clusters: step = sample (0) or subsample, index 0 */
+    DC_STREAM_REDUCE = 13,       /* Gaussian matrix of input.reduce: step = component / 4, index = column */
+    DC_STREAM_KMEANS_ROUND = 16, /* k-means||: step = restart and round, index = global row */
+    DC_STREAM_LEVELS = 17,       /* seeds of hierarchical k-means: step = level, index = cluster */
+    DC_STREAM_BLOCKS = 20, /* order of the blocks of a shard: step = epoch, index = shard; where they begin: + 2^32 */
+    DC_STREAM_CORPUS = 24, /* generated embeddings: step = kind of draw and row or part, index = column / 4 */
     DC_STREAM_TEST = 99
 } dc_rng_stream;
 

@@ -25,8 +25,8 @@ extern const double dc_standing_quantile[DC_STANDING_QUANTILES];
 int64_t dc_standing_place(int64_t count, double q);
 /* rank[n] (or NULL): how many rows of its cluster are nearer to the centre than each row, or as near and before it.
  * quantile[K x DC_STANDING_QUANTILES] (or NULL): of the distances in each cluster, exact; NaN in empty ones. size[K]:
- * rows of the clusters, global. By one sort of all rows over the ranks. Collective; the same bits for every number of
- * ranks and threads. Errors: DC_ERR_MEMORY. */
+ * rows of the clusters, global. Collective; the same bits for every number of ranks and threads. Errors: DC_ERR_MEMORY.
+ */
 DC_CHECKED dc_status dc_standing_rank(dc_comm *comm, const dc_part *part, int64_t K, const int64_t *size,
                                       const int32_t *label, const double *distance, int64_t *rank, double *quantile);
 /* Memory that this takes on this rank besides its arrays; ranks: whether `rank` is wanted. Local. */

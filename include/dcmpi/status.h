@@ -39,6 +39,12 @@ dc_status dc_error_code(void);
 /* Replaces the record with that of another rank (used by dc_agree only). */
 void dc_error_set(dc_status code, const char *where, const char *text);
 void dc_error_clear(void);
+/* Errors of those who cannot return them, such as threads that read rows: check(ctx) returns the first one and records
+ * it. One thing at a time is watched; NULL ends it. Main thread. */
+void dc_error_watch(dc_status (*check)(void *ctx), void *ctx);
+/* The error of what is watched, else st: what follows from values that could not be read is not the cause. dc_agree()
+ * and dc_wish_ask() call it, so such an error reaches all ranks before they agree on anything, and soon. */
+dc_status dc_error_late(dc_status st);
 /* One word for a status: "usage", "data", ... */
 const char *dc_status_name(dc_status code);
 

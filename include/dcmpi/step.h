@@ -24,6 +24,7 @@ typedef struct {
     const void *from;
     double flops; /* floating-point operations of gather per row */
     const dc_csr *csr;
+    dc_rows_expect *expect; /* of `from`: is told early which rows will be gathered; NULL: need not be told */
 } dc_row_source;
 
 typedef struct {

@@ -5,6 +5,7 @@
 #include "dcmpi/data.h"
 #include "dcmpi/h5.h"
 #include "dcmpi/la.h"
+#include "dcmpi/levels.h"
 #include "dcmpi/method.h"
 #include "dcmpi/nn.h"
 #include "dcmpi/optim.h"
@@ -264,6 +265,7 @@ typedef struct {
     dc_pca pca;      /* k is known with the header; if it is 0, the columns enter the network */
     bool has_offset; /* pca.offset is in the file */
     dc_row_norm norm;
+    dc_levels levels;          /* above the clusters; n is 0 if there are none */
     double *clip_lo, *clip_hi; /* NULL if the run did not clip */
     int64_t sparse_values;     /* if the rows entered the network sparse: values that they store, and their number; */
     dc_gidx sparse_rows;       /* both decide the bits */

@@ -14,8 +14,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "dcmpi/files.h"
 #include "dcmpi/h5.h"
 #include "dcmpi/heartbeat.h"
+#include "dcmpi/keys.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/recipe.h"
 #include "dcmpi/train.h"
@@ -28,6 +30,7 @@ enum { LIMIT_S = 6, LIMIT_MAX_S = 1000000 };
 /* How the process ended; short enough for one atomic write to a pipe. */
 typedef struct {
     dc_status st;
+    bool more; /* not the end: the file named in `text` is about to be read */
     char where[128];
     char text[DC_ERROR_TEXT_MAX];
 } record;
@@ -56,10 +59,14 @@ static dc_status check_array(void *ctx, const char *name, const dc_h5_info *info
     return st == DC_ERR_IO ? st : DC_OK;
 }
 
-static void probe_model(const char *path, const char *labels, const char *matrix)
+/* What a probe is about; only `path` is always set. */
+typedef struct {
+    const char *path, *labels, *matrix, *table;
+} target;
+
+static void probe_model(const target *of)
 {
-    (void)labels;
-    (void)matrix;
+    const char *path = of->path;
     dc_trained t;
     dc_config config;
     dc_h5 *h5 = NULL;
@@ -71,22 +78,37 @@ static void probe_model(const char *path, const char *labels, const char *matrix
     (void)!dc_h5_close(&h5);
 }
 
-static void probe_data(const char *path, const char *labels, const char *matrix)
+static void probe_data(const target *of)
 {
-    (void)!dc_dataset_probe(&(dc_data_request){.path = path, .labels = labels, .matrix = matrix});
+    (void)!dc_dataset_probe(&(dc_data_request){.path = of->path, .labels = of->labels, .matrix = of->matrix});
 }
 
-static void probe_output(const char *path, const char *labels, const char *matrix)
+static void tell_file(const char *path)
+{
+    record r = {.more = true};
+    snprintf(r.text, sizeof r.text, "%s", path);
+    (void)!write(record_fd, &r, sizeof r);
+}
+
+static void probe_files(const target *of)
+{
+    dc_files *files = NULL;
+    if (dc_files_find(of->path, of->matrix, of->labels, of->table, &files) == DC_OK)
+        (void)!dc_files_look(files, tell_file);
+    dc_files_destroy(&files);
+}
+
+static void probe_output(const target *of)
 {
     char made[256], format[32];
-    (void)labels;
-    (void)matrix;
-    (void)!dc_recipe_format(path, format, sizeof format);
-    (void)!dc_recipe_made(&(dc_recipe){.verb = "", .options = ""}, path, made, sizeof made);
+    (void)!dc_recipe_format(of->path, format, sizeof format);
+    (void)!dc_recipe_made(&(dc_recipe){.verb = "", .options = ""}, of->path, made, sizeof made);
 }
 
-static void (*const probes[])(const char *path, const char *labels, const char *matrix) = {
-    [DC_PROBE_DATA] = probe_data, [DC_PROBE_MODEL] = probe_model, [DC_PROBE_OUTPUT] = probe_output};
+static void (*const probes[])(const target *of) = {[DC_PROBE_DATA] = probe_data,
+                                                   [DC_PROBE_MODEL] = probe_model,
+                                                   [DC_PROBE_OUTPUT] = probe_output,
+                                                   [DC_PROBE_FILES] = probe_files};
 
 bool dc_apart_enter(int argc, char **argv)
 {
@@ -99,7 +121,7 @@ bool dc_apart_enter(int argc, char **argv)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     dc_heartbeat_start(limit_s());
     if (probe < 0) return true;
-    if (argc == 4 && (size_t)probe < DC_COUNT_OF(probes)) probes[probe](argv[1], argv[2], argv[3]);
+    if (argc == 5 && (size_t)probe < DC_COUNT_OF(probes)) probes[probe](&(target){argv[1], argv[2], argv[3], argv[4]});
     dc_error_clear();
     dc_apart_leave(DC_OK);
     _exit(0); /* run no exit handlers: the library may have broken what they use */
@@ -172,8 +194,8 @@ static void pass_on(int signals, pid_t child)
         kill(child, (int)info.ssi_signo);
 }
 
-/* Waits until the process sends its record, or ends. */
-static bool follow(int from, int signals, pid_t child, record *r)
+/* Waits until the process sends a record, or ends. */
+static bool next_record(int from, int signals, pid_t child, record *r)
 {
     struct pollfd at[] = {{.fd = from, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
     do {
@@ -181,6 +203,14 @@ static bool follow(int from, int signals, pid_t child, record *r)
         if (at[1].revents & POLLIN) pass_on(signals, child);
     } while (!(at[0].revents & (POLLIN | POLLHUP | POLLERR)));
     return take_record(from, r);
+}
+
+/* Waits for the last record; what[DC_PATH_MAX] becomes the file that the process reads. */
+static bool follow(int from, int signals, pid_t child, record *r, char *what)
+{
+    bool told;
+    while ((told = next_record(from, signals, child, r)) && r->more) snprintf(what, DC_PATH_MAX, "%s", r->text);
+    return told;
 }
 
 static dc_status fail_read(const char *what, const char *how, dc_status code)
@@ -230,7 +260,7 @@ static bool open_pipe(int ends[2])
 static dc_status run_apart(char *const *argv, int probe, int signals, const char *what, dc_status code, bool *started,
                            int *result)
 {
-    char variable[64];
+    char variable[64], reads[DC_PATH_MAX];
     char **environment = NULL;
     record r;
     int ends[2];
@@ -247,9 +277,10 @@ static dc_status run_apart(char *const *argv, int probe, int signals, const char
     dc_mem_free(&environment);
     close(ends[1]);
     if (*started) {
-        const bool told = follow(ends[0], signals, child, &r);
+        snprintf(reads, sizeof reads, "%s", what);
+        const bool told = follow(ends[0], signals, child, &r, reads);
         while (waitpid(child, result, 0) < 0 && errno == EINTR) continue;
-        st = told ? r.st : judge_end(*result, what, code);
+        st = told ? r.st : judge_end(*result, reads, code);
         if (told && r.text[0]) dc_error_set(r.st, r.where, r.text);
     }
     close(ends[0]);
@@ -295,23 +326,31 @@ dc_status dc_apart_run(const dc_verb *verb, const dc_cli *cli)
     return started || st != DC_OK ? st : verb->serial(cli->rest_argc, cli->rest_argv);
 }
 
-static dc_status run_probe(dc_probe probe, const char *path, const char *labels, const char *matrix, dc_status code)
+static dc_status run_probe(dc_probe probe, const target *of, dc_status code)
 {
     bool started;
     int result = 0;
-    char program[] = "dcmpi", copy[DC_PATH_MAX], name[DC_PATH_MAX], rows[DC_PATH_MAX];
-    if (snprintf(copy, sizeof copy, "%s", path) >= DC_PATH_MAX) return DC_OK; /* the reader refuses it */
-    snprintf(name, sizeof name, "%s", labels ? labels : "");
-    snprintf(rows, sizeof rows, "%s", matrix ? matrix : "");
-    return run_apart((char *[]){program, copy, name, rows, NULL}, (int)probe, -1, path, code, &started, &result);
+    char program[] = "dcmpi", path[DC_FILES_TEXT_MAX], labels[DC_PATH_MAX], matrix[DC_PATH_MAX], table[DC_PATH_MAX];
+    if (strlen(of->path) >= sizeof path) return DC_OK; /* the reader refuses it */
+    snprintf(path, sizeof path, "%s", of->path);
+    snprintf(labels, sizeof labels, "%s", of->labels ? of->labels : "");
+    snprintf(matrix, sizeof matrix, "%s", of->matrix ? of->matrix : "");
+    snprintf(table, sizeof table, "%s", of->table ? of->table : "");
+    return run_apart((char *[]){program, path, labels, matrix, table, NULL}, (int)probe, -1, of->path, code, &started,
+                     &result);
 }
 
 dc_status dc_apart_probe(dc_probe probe, const char *path, dc_status code)
 {
-    return run_probe(probe, path, NULL, NULL, code);
+    return run_probe(probe, &(target){.path = path}, code);
 }
 
 dc_status dc_apart_probe_data(const char *path, const char *labels, const char *matrix)
 {
-    return run_probe(DC_PROBE_DATA, path, labels, matrix, DC_ERR_DATA);
+    return run_probe(DC_PROBE_DATA, &(target){.path = path, .labels = labels, .matrix = matrix}, DC_ERR_DATA);
+}
+
+dc_status dc_apart_probe_files(const char *names, const char *labels, const char *matrix, const char *table)
+{
+    return run_probe(DC_PROBE_FILES, &(target){names, labels, matrix, table}, DC_ERR_DATA);
 }

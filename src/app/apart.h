@@ -23,8 +23,10 @@ DC_CHECKED dc_status dc_apart_run(const dc_verb *verb, const dc_cli *cli);
 /* Tests in a separate process whether the library survives reading a data file's header, a model, or the kind and
  * recipe of an output; call it before a process of a job reads them. labels, matrix: as in dc_data_request. Other
  * faults of the file are ignored: the reader will report them. Errors: `code`, for data DC_ERR_DATA. */
-typedef enum { DC_PROBE_DATA, DC_PROBE_MODEL, DC_PROBE_OUTPUT } dc_probe;
+typedef enum { DC_PROBE_DATA, DC_PROBE_MODEL, DC_PROBE_OUTPUT, DC_PROBE_FILES } dc_probe;
 DC_CHECKED dc_status dc_apart_probe(dc_probe probe, const char *path, dc_status code);
 DC_CHECKED dc_status dc_apart_probe_data(const char *path, const char *labels, const char *matrix);
+/* The same for the files of a data set, in one process: arguments as of dc_files_find(). */
+DC_CHECKED dc_status dc_apart_probe_files(const char *names, const char *labels, const char *matrix, const char *table);
 
 #endif

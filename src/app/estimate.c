@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "dcmpi/capped.h"
 #include "dcmpi/comm.h"
 #include "dcmpi/mem.h"
 #include "deck_model.h"
@@ -223,10 +224,26 @@ static dc_status take_raw_kmeans(dc_comm *comm, problem *p)
 {
     dc_status st = DC_OK;
     dc_kmeans_needs n;
+    double capping;
+    dc_batcher batcher;
+    dc_row_batches batches;
+    const dc_part *part = &p->data.part;
+    const int64_t d = dc_header_width(&p->head);
     const dc_kmeans_config c = dc_setup_kmeans(p->job);
-    DC_TRY(dc_kmeans_needs_of(comm, &p->data.part, dc_header_width(&p->head), dc_dataset_csr(&p->data), &c, &n));
+    const dc_levels_config levels = dc_setup_levels(p->job);
+    if (levels.n > 0)
+        DC_TRY(dc_levels_needs_of(comm, part, d, &levels, &n));
+    else if (p->cfg->cluster.kmeans_batch > 0) {
+        DC_TRY_ALL(comm, dc_setup_batches(p->job, part, &batcher, &batches));
+        DC_TRY(dc_minibatch_needs_of(comm, part, d, &batches, &c, &n));
+    } else
+        DC_TRY(dc_kmeans_needs_of(comm, part, d, dc_dataset_csr(&p->data), &c, &n));
     take(p, "kmeans", (moment){.work = n.bytes, .root = SAVING_BYTES}, NULL);
     save(p, n.saved_bytes);
+    if (p->cfg->cluster.max_size > 0) {
+        DC_TRY_ALL(comm, dc_cap_bytes(part, d, c.K, &capping));
+        take(p, "sizes", (moment){.work = n.result_bytes + capping}, NULL);
+    }
     n.result_bytes += take_graph(p, 0, n.result_bytes);
     n.result_bytes += take_standing(p, 0, n.result_bytes);
     n.result_bytes += take_topics(p, 0, n.result_bytes);
@@ -251,7 +268,7 @@ static dc_status describe(const dc_comm *comm, problem *p, const dc_data_header 
         p->clip = (dc_clip){DC_CLIP_RANGE, -INFINITY, INFINITY};
     if (!head->has_labels) p->head.C = 0;
     if (head->has_labels && head->C == 0) p->head.C = DC_MIN(head->N, CLASSES_UNKNOWN);
-    p->data = (dc_dataset){.D = head->D, .dtype = head->dtype, .pca.k = head->components};
+    p->data = (dc_dataset){.D = head->D, .dtype = head->dtype, .streams = head->stream, .pca.k = head->components};
     DC_TRY(
         dc_part_init(&p->data.part, head->N, dc_int(p->cfg->parallel.shards), dc_comm_size(comm), dc_comm_rank(comm)));
     if (head->sparse)

@@ -9,9 +9,10 @@
 
 #include "apart.h"
 #include "dcmpi/config.h"
+#include "dcmpi/npy.h"
 #include "dcmpi/recipe.h"
 
-typedef enum { UNKNOWN, DECK, DATA, RESULT, PREDICTION, CHECKPOINT, OTHER_HDF5, TABLE, FOREIGN, FOLDER } kind;
+typedef enum { UNKNOWN, DECK, DATA, RESULT, PREDICTION, CHECKPOINT, OTHER_HDF5, NPY, TABLE, FOREIGN, FOLDER } kind;
 enum { HEAD_BYTES = 4096 };
 
 typedef struct {
@@ -48,8 +49,7 @@ static const char *foreign_name(const unsigned char *head, size_t n)
     static const struct {
         size_t bytes;
         const char *start, *name;
-    } known[] = {{6, "\x93NUMPY", "an NPY file"},
-                 {2, "\x1f\x8b", "a gzip file"},
+    } known[] = {{2, "\x1f\x8b", "a gzip file"},
                  {4, "PK\3\4", "a zip file"},
                  {6,
                   "\xFD"
@@ -121,7 +121,9 @@ static dc_status look_into(const char *path, finding *found)
     head[n] = '\0';
     if (n >= 8 && memcmp(head, hdf5, 8) == 0) return look_into_hdf5(path, found);
     const char *name = foreign_name((const unsigned char *)head, n);
-    if (name)
+    if (dc_npy_recognise((const uint8_t *)head, n))
+        *found = (finding){NPY, "an NPY file"};
+    else if (name)
         *found = (finding){FOREIGN, name};
     else if (!memchr(head, '\0', n))
         *found = look_into_text(head);
@@ -142,6 +144,7 @@ static dc_status expect_deck(const finding *f, const char *path, const char *ver
     dc_quote(q, path);
     switch (f->kind) {
     case DATA:
+    case NPY:
         return DC_FAIL(DC_ERR_USAGE, "%s is %s, not a deck: dcmpi %s --input.data=%s", q, f->name, verb, q);
     case RESULT:
         return DC_FAIL(DC_ERR_USAGE,
@@ -186,7 +189,7 @@ static dc_status expect_data(const finding *f, const char *path)
         return DC_FAIL(DC_ERR_DATA, "%s is %s, not a data file: dcmpi %s", q, f->name, q);
     case TABLE:
     case FOREIGN:
-        return DC_FAIL(DC_ERR_DATA, "%s is %s, not an HDF5 file: first dcmpi convert %s OUT.h5", q, f->name, q);
+        return DC_FAIL(DC_ERR_DATA, "%s is %s, not an HDF5 or NPY file: first dcmpi convert %s OUT.h5", q, f->name, q);
     case FOLDER:
         return DC_FAIL(DC_ERR_DATA, "%s is %s, not a data file; name the file in it", q, f->name);
     default:

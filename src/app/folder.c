@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "data_files.h"
 #include "dcmpi/claim.h"
 #include "dcmpi/file.h"
 #include "output.h"
@@ -45,6 +46,8 @@ static const run_file files[] = {
     {.name = "config.used.yaml.new", .sign = deck_sign},
     {.name = "config.used.yaml.new.part", .sign = deck_sign, .part = true},
     {.name = "log.txt", .sign = "####-##-##T##:##:##", .other_sign = "dcmpi: ERROR: ", .in_place = true},
+    {.name = "files.tsv", .sign = "dcmpi-files "},
+    {.name = "files.tsv.part", .sign = "dcmpi-files ", .part = true},
     {.name = "ckpt/in-vain", .empty = true},
     {.name = "STOP", .of_anybody = true},
 };
@@ -94,7 +97,7 @@ dc_status dc_folder_check_inputs(const dc_job *job)
     dc_status st = DC_OK;
     char path[DC_PATH_MAX];
     inputs in = {.n = 0};
-    add(&in, "input.data", job->cfg.input.data);
+    add(&in, "input.data", strchr(job->cfg.input.data, '\n') ? NULL : job->cfg.input.data);
     add(&in, "model.weights", job->cfg.model.weights);
     const int data = in.n;
     add(&in, "the deck", job->cli->deck);
@@ -104,6 +107,23 @@ dc_status dc_folder_check_inputs(const dc_job *job)
     for (size_t i = 0; i < DC_COUNT_OF(lock_files); i++)
         if (dc_output_name(job, lock_files[i], path)) DC_TRY(dc_claim_refuse_input(path, in.input, in.n));
     st = each_checkpoint(job, refuse_input, &in);
+out:
+    return st;
+}
+
+static dc_status refuse_data(void *ctx, const char *path, bool part)
+{
+    (void)part;
+    return dc_data_files_refuse(ctx, path);
+}
+
+dc_status dc_folder_check_data(const dc_job *job)
+{
+    dc_status st = DC_OK;
+    char path[DC_PATH_MAX];
+    for (size_t i = 0; i < DC_COUNT_OF(files); i++)
+        if (dc_output_name(job, files[i].name, path)) DC_TRY(dc_data_files_refuse(job->files, path));
+    st = each_checkpoint(job, refuse_data, job->files);
 out:
     return st;
 }

@@ -8,6 +8,8 @@
 /* Fails if input.data, model.weights or the deck is the same file as one that the run will write, whatever their names.
  * Changes nothing. Errors: DC_ERR_USAGE. */
 DC_CHECKED dc_status dc_folder_check_inputs(const dc_job *job);
+/* The same for the files of the data, once they are known. */
+DC_CHECKED dc_status dc_folder_check_data(const dc_job *job);
 /* Looks at each existing file with a name that runs use. Fails unless it is a plain file, belongs to this user and was
  * made by a run. Changes nothing. `lock`: NULL if it is not held. Errors: DC_ERR_IO, names the file. */
 DC_CHECKED dc_status dc_folder_check_files(const dc_job *job, const dc_lock *lock);

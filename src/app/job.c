@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "advice.h"
+#include "dcmpi/builtin.h"
 #include "dcmpi/comm.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
@@ -195,6 +196,7 @@ dc_status dc_job_end(dc_comm *comm, dc_job *job, dc_status st)
     dc_progress_close(&job->progress);
     dc_log_close();
     dc_lock_release(&job->lock);
+    dc_files_destroy(&job->files);
     dc_mem_free(&job->deck);
     dc_mem_free(&job->first);
     return st;
@@ -257,8 +259,10 @@ static void print_banner(const dc_job *job, int ranks_here)
            p->nodes, p->nodes == 1 ? "" : "s", ranks_here, ranks_here == 1 ? "" : "s", p->threads,
            p->threads == 1 ? "" : "s", job->binding.pinned ? " (pinned)" : "", p->cpu, job->binding.cores_allowed,
            job->binding.cores_machine, 1e-9 * p->peak_flops);
-    dc_log("deck %s -> %s, seed %lld", job->cli->deck ? job->cli->deck : "built-in problem", job->cfg.run.output,
-           (long long)job->cfg.run.seed);
+    const char *deck = job->cli->deck                       ? job->cli->deck
+                       : dc_builtin_is(job->cfg.input.data) ? "built-in problem"
+                                                            : "none, options alone";
+    dc_log("deck %s -> %s, seed %lld", deck, job->cfg.run.output, (long long)job->cfg.run.seed);
     advise(job, ranks_here);
 }
 

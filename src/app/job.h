@@ -6,6 +6,7 @@
 #include "cli.h"
 #include "dcmpi/ckpt.h"
 #include "dcmpi/cores.h"
+#include "dcmpi/files.h"
 #include "dcmpi/lock.h"
 #include "dcmpi/report.h"
 #include "dcmpi/wish.h"
@@ -52,6 +53,7 @@ typedef struct {
     bool accepted; /* the run's files now belong to this start */
     char stop_file[DC_PATH_MAX];
     dc_wish *wish;          /* owned */
+    dc_files *files;        /* of the data, owned; NULL until they are opened */
     dc_state *state;        /* owned */
     dc_ckpt_writer *writer; /* on rank 0, while a checkpoint is written */
     double save_start_s;

@@ -72,10 +72,10 @@ static bool is_shorter(const dc_longer *l, length k)
     }
 }
 
-/* k-means of all numbers of clusters would begin anew. */
+/* k-means of all numbers of clusters, or of all levels, would begin anew. */
 static bool is_fixed(const dc_longer *l, length k)
 {
-    return k == KMEANS_MAX_ITER && strcmp(l->verb, "sweep-k") == 0;
+    return k == KMEANS_MAX_ITER && (strcmp(l->verb, "sweep-k") == 0 || l->is->cluster.levels.n > 0);
 }
 
 bool dc_longer_is(const dc_longer *l)

@@ -17,6 +17,7 @@ typedef enum {
     DC_FILE_LOCK,
     DC_FILE_STOP,
     DC_FILE_CHECKPOINTS, /* a folder */
+    DC_FILE_TABLE,       /* of the files of the data (files.h) */
     DC_FILE_IN_VAIN      /* marks that a start ended before it could save anything */
 } dc_output_file;
 /* paths.c */

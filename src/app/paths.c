@@ -11,6 +11,7 @@ static const char *const names[] = {[DC_FILE_RESULT] = "run.h5",
                                     [DC_FILE_LOCK] = "LOCK",
                                     [DC_FILE_STOP] = "STOP",
                                     [DC_FILE_CHECKPOINTS] = "ckpt",
+                                    [DC_FILE_TABLE] = "files.tsv",
                                     [DC_FILE_IN_VAIN] = "ckpt/in-vain"};
 
 bool dc_output_name(const dc_job *job, const char *name, char out[DC_PATH_MAX])

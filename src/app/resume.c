@@ -359,6 +359,33 @@ void dc_resume_print(const dc_job *job)
 
 /* ---- Data ------------------------------------------------------------------------------------------------------- */
 
+/* The table of files that the start before this one left tells which file is another, before rows are read. */
+static dc_status compare_files(const dc_job *job)
+{
+    char table[DC_PATH_MAX], what[DC_PATH_MAX + 64];
+    dc_output_path(job, DC_FILE_TABLE, table);
+    if (job->files->plain || job->cfg.input.rows > 0 || !dc_files_compare_table(job->files, table, what, sizeof what) ||
+        !what[0])
+        return DC_OK;
+    return DC_FAIL(
+        DC_ERR_DATA,
+        "%s has changed since this run was started: %s; set another run.output, or run.resume=never to start "
+        "anew",
+        job->files->title, what);
+}
+
+dc_status dc_resume_check_files(dc_comm *comm, dc_job *job)
+{
+    dc_status st = DC_OK;
+    dc_resume *r = &job->resume;
+    if (!r->continues && !r->complete) return DC_OK;
+    r->refused = true;
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? compare_files(job) : DC_OK);
+    r->refused = false;
+out:
+    return st;
+}
+
 /* Rank 0 only: no other rank has the header. */
 static dc_status check_dimensions(const dc_job *job, const dc_dataset *data)
 {

@@ -11,6 +11,9 @@
 DC_CHECKED dc_status dc_resume_find(dc_job *job);
 /* Rank 0: prints what was found; call it once the log is in use. */
 void dc_resume_print(const dc_job *job);
+/* Collective, before rows are read: many files must have as many rows as when the run was started. Errors: DC_ERR_DATA,
+ * which names the file. On an error nothing has been changed. */
+DC_CHECKED dc_status dc_resume_check_files(dc_comm *comm, dc_job *job);
 /* Collective. Checks that the data are those of the checkpoint or result. Changed labels only cause a note, because
  * labels only score the result. Errors: DC_ERR_DATA, DC_ERR_FORMAT (a checkpoint of other dimensions, or
  * a network for images of another shape), equal on all

@@ -21,8 +21,8 @@ DC_CHECKED dc_status dc_run_sweep(dc_comm *comm, dc_job *job, const dc_model *mo
 /* Collective. `dedup`: finds near-duplicates within the clusters of a run. */
 DC_CHECKED dc_status dc_run_dedup(dc_comm *comm, const dc_cli *cli);
 
-/* The data that a deck asks for; borrows its texts. Local. */
-dc_data_request dc_run_request(const dc_config *cfg);
+/* The data that a deck asks for, from its files; borrows both. Local. */
+dc_data_request dc_run_request(const dc_config *cfg, const dc_files *files);
 /* Shared by fit and kmeans: reads the data and, if they fit the earlier state, accepts the start. */
 DC_CHECKED dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data);
 /* Computes scores and the table of counts, if there are labels. The caller owns and releases s. Errors: DC_STOPPED. */

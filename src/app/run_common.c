@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "apart.h"
+#include "data_files.h"
 #include "dcmpi/beat.h"
 #include "dcmpi/comm.h"
 #include "dcmpi/log.h"
@@ -9,6 +10,7 @@
 #include "deck_model.h"
 #include "earlier.h"
 #include "expect.h"
+#include "folder.h"
 #include "output.h"
 #include "resume.h"
 #include "run.h"
@@ -19,6 +21,19 @@
 static double gib(double bytes)
 {
     return bytes / 0x1p30;
+}
+
+/* Variants of k-means that gather rows as arrays do not take sparse ones. */
+static dc_status check_dense(const dc_config *cfg, const dc_data_header *head)
+{
+    const bool sparse =
+        head->components == 0 && dc_header_stays_sparse(head, (dc_scale_kind)cfg->input.scale, &cfg->input.clip);
+    if (!sparse || (cfg->cluster.levels.n == 0 && cfg->cluster.kmeans_batch == 0)) return DC_OK;
+    return DC_FAIL(
+        DC_ERR_USAGE,
+        "%s: cluster.%s needs dense rows, and these are sparse; input.reduce = svd with input.components makes "
+        "few dense columns of them",
+        cfg->input.data, cfg->cluster.levels.n > 0 ? "levels" : "kmeans_batch");
 }
 
 /* Checks what the header already shows, before the rows are read. */
@@ -32,16 +47,23 @@ static dc_status check_rows(const dc_job *job, const dc_data_header *head)
     if (dc_setup_sweeps(job)) {
         const dc_sweep_config sweep = dc_setup_sweep(job);
         const dc_status st = dc_sweep_check(&sweep, head->N);
-        if (st != DC_OK) return DC_FAIL(DC_ERR_DATA, "%s: %s", cfg->input.data, dc_error_text());
+        if (st != DC_OK) return DC_FAIL(DC_ERR_DATA, "%s: %s", job->files->title, dc_error_text());
     }
     if (env.K > head->N)
         return DC_FAIL(DC_ERR_DATA, "%s: %lld rows < %lld clusters; lower cluster.clusters or use more rows",
-                       cfg->input.data, (long long)head->N, (long long)env.K);
+                       job->files->title, (long long)head->N, (long long)env.K);
     if (cfg->graph.save && cfg->graph.neighbours >= head->N)
         return DC_FAIL(DC_ERR_DATA,
                        "%s: %lld rows have no %lld other rows each; lower graph.neighbours or use more rows",
-                       cfg->input.data, (long long)head->N, (long long)cfg->graph.neighbours);
-    if (!dc_cli_has_method(job->cli)) return DC_OK;
+                       job->files->title, (long long)head->N, (long long)cfg->graph.neighbours);
+    if (cfg->cluster.max_size > 0 && cfg->cluster.max_size < (head->N - 1) / env.K + 1)
+        return DC_FAIL(
+            DC_ERR_DATA,
+            "%s: %lld clusters of at most %lld rows cannot hold %lld rows; cluster.max_size must be at least "
+            "%lld",
+            job->files->title, (long long)env.K, (long long)cfg->cluster.max_size, (long long)head->N,
+            (long long)((head->N - 1) / env.K + 1));
+    if (!dc_cli_has_method(job->cli)) return check_dense(cfg, head);
     const dc_status st = method->check_rows ? method->check_rows(&env, head->N) : DC_OK;
     env.keys = dc_config_start_keys(cfg, &name);
     start = env.keys ? dc_method_find(name) : NULL;
@@ -71,18 +93,42 @@ static dc_status estimate_most(dc_comm *comm, dc_job *job, const dc_data_header 
     return st;
 }
 
-static dc_status probe_data(const dc_config *cfg, const char *verb)
+/* The table of files of an earlier start in the output directory spares opening them again. */
+static dc_status open_files(dc_comm *comm, dc_job *job)
 {
-    const char *path = cfg->input.data;
-    if (strcmp(path, DC_BUILTIN_GLYPHS) == 0) return DC_OK;
-    const dc_status st = dc_expect(DC_EXPECT_DATA, path, verb);
-    return st == DC_OK ? dc_apart_probe_data(path, cfg->input.label_dataset, cfg->input.matrix) : st;
+    dc_status st = DC_OK;
+    char table[DC_PATH_MAX];
+    const dc_config *cfg = &job->cfg;
+    const dc_files_wanted wanted = {.names = cfg->input.data,
+                                    .labels = cfg->input.label_dataset,
+                                    .matrix = cfg->input.matrix,
+                                    .table = dc_output_name(job, "files.tsv", table) ? table : NULL,
+                                    .verb = job->cli->verb};
+    DC_TRY(dc_data_files_open(comm, &wanted, &job->files));
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_folder_check_data(job) : DC_OK);
+out:
+    return st;
+}
+
+/* Keeps what the headers said, for the next start. */
+static dc_status keep_files(const dc_job *job)
+{
+    char path[DC_PATH_MAX];
+    dc_output_path(job, DC_FILE_TABLE, path);
+    return job->files->plain ? DC_OK : dc_files_put_table(job->files, path);
+}
+
+static void tell_files(const dc_files *files)
+{
+    if (files->n > 1)
+        dc_log("files     %zu in this order: %s from row 0, ..., %s from row %lld", files->n, dc_files_path(files, 0),
+               dc_files_path(files, files->n - 1), (long long)(files->N - files->file[files->n - 1].piece.rows));
 }
 
 /* The data that the deck asks for. */
-static dc_data_request request_of(const dc_config *cfg)
+dc_data_request dc_run_request(const dc_config *cfg, const dc_files *files)
 {
-    dc_data_request r = {.path = cfg->input.data,
+    dc_data_request r = {.files = files,
                          .rows = cfg->input.rows,
                          .labels = cfg->input.label_dataset,
                          .matrix = cfg->input.matrix,
@@ -94,14 +140,10 @@ static dc_data_request request_of(const dc_config *cfg)
                          .scale = (dc_scale_kind)cfg->input.scale,
                          .reduce = (dc_reduce_kind)cfg->input.reduce,
                          .norm = (dc_row_norm)cfg->input.norm,
-                         .pca = {{cfg->input.components, cfg->input.variance}, cfg->input.whiten}};
+                         .pca = {{cfg->input.components, cfg->input.variance}, cfg->input.whiten},
+                         .stream = cfg->input.residency == DC_RESIDENCY_STREAM};
     for (int i = 0; i < r.n_image_dims; i++) r.image_shape[i] = cfg->input.image_shape.v[i];
     return r;
-}
-
-dc_data_request dc_run_request(const dc_config *cfg)
-{
-    return request_of(cfg);
 }
 
 /* What a method, and the one that finds its first clusters, say about memory; then the general check. */
@@ -130,13 +172,46 @@ out:
 
 static const char FEWER_ROWS[] = "fewer rows (input.rows)";
 
-/* Every rank makes the estimate itself, from the header that rank 0 read. */
-static dc_status estimate(dc_comm *comm, dc_job *job, dc_data_header *head, dc_estimate *e)
+/* What a user may do whose job needs too much memory. */
+static const char *advice_of(const dc_config *cfg, const dc_data_header *head)
+{
+    const bool may_stream = cfg->input.residency == DC_RESIDENCY_MEMORY && head->in_place;
+    return may_stream ? "input.residency = stream, fewer rows (input.rows)" : FEWER_ROWS;
+}
+
+static dc_memory_need need_of(const dc_estimate *e)
+{
+    return (dc_memory_need){
+        .rank_bytes = e->total_bytes, .root_bytes = e->root_bytes, .address_bytes = e->address_bytes};
+}
+
+/* input.residency = auto: the rows stay in their file if the job with all rows in memory does not fit, and they can.
+ * why[cap]: what is said about it. */
+static dc_status choose_residency(dc_comm *comm, dc_job *job, dc_data_header *head, dc_estimate *e, char *why,
+                                  size_t cap)
+{
+    dc_config *cfg = &job->cfg;
+    const dc_memory_need need = need_of(e);
+    const bool open = cfg->input.residency == DC_RESIDENCY_AUTO;
+    snprintf(why, cap, "as input.residency says");
+    if (!open) return DC_OK;
+    const bool fits = dc_job_check_memory(comm, &need, FEWER_ROWS) == DC_OK;
+    const char *text = dc_error_text();
+    snprintf(why, cap, "%s%.*s", fits ? "the job fits into what is free" : "with the rows in memory ",
+             (int)strcspn(text, ";"), fits ? "" : text);
+    dc_error_clear();
+    head->stream = !fits && head->in_place;
+    cfg->input.residency = head->stream ? DC_RESIDENCY_STREAM : DC_RESIDENCY_MEMORY;
+    return head->stream ? dc_job_name_limit(estimate_most(comm, job, head, e), FEWER_ROWS) : DC_OK;
+}
+
+/* Every rank makes the estimate itself, from the header that rank 0 read. why: of the residency. */
+static dc_status estimate(dc_comm *comm, dc_job *job, dc_data_header *head, dc_estimate *e, char *why, size_t cap)
 {
     dc_status st = DC_OK;
     const dc_config *cfg = &job->cfg;
-    const dc_data_request request = request_of(cfg);
-    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? probe_data(cfg, job->cli->verb) : DC_OK);
+    DC_TRY(open_files(comm, job));
+    const dc_data_request request = dc_run_request(cfg, job->files);
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_dataset_inspect(&request, head) : DC_OK);
     dc_comm_bcast(comm, head, sizeof *head, 0);
     DC_TRY_ALL(comm, check_rows(job, head));
@@ -144,6 +219,7 @@ static dc_status estimate(dc_comm *comm, dc_job *job, dc_data_header *head, dc_e
     if (dc_cli_has_method(job->cli)) dc_deck_take_images(&job->cfg, head);
     DC_TRY_ALL(comm, dc_job_dump_deck(job)); /* now with the shape of the images */
     DC_TRY(dc_job_name_limit(estimate_most(comm, job, head, e), FEWER_ROWS));
+    DC_TRY(choose_residency(comm, job, head, e, why, cap));
 out:
     return st;
 }
@@ -170,10 +246,12 @@ static const char *phase_line(const dc_estimate_phase *p, char out[LINE_MAX_BYTE
     return out;
 }
 
-static dc_memory_need need_of(const dc_estimate *e)
+static const char *residency_line(const dc_config *cfg, const char *why, char out[LINE_MAX_BYTES])
 {
-    return (dc_memory_need){
-        .rank_bytes = e->total_bytes, .root_bytes = e->root_bytes, .address_bytes = e->address_bytes};
+    const bool stream = cfg->input.residency == DC_RESIDENCY_STREAM;
+    snprintf(out, LINE_MAX_BYTES, "residency %s: %s", stream ? "stream, each pass reads the rows again" : "memory",
+             why);
+    return out;
 }
 
 static void note_batch(const char *key, int64_t batch, int64_t N)
@@ -187,9 +265,16 @@ static void note_batches(const dc_job *job, int64_t N)
 {
     const dc_config *cfg = &job->cfg;
     const dc_method *method = dc_method_find(cfg->cluster.method);
-    if (!dc_cli_has_method(job->cli)) return;
+    if (!dc_cli_has_method(job->cli)) {
+        note_batch("cluster.kmeans_batch", cfg->cluster.kmeans_batch, N);
+        return;
+    }
     if (cfg->pretrain.mode != DC_PRETRAIN_NONE) note_batch("pretrain.batch", cfg->pretrain.batch, N);
     if (method && (method->flags & DC_METHOD_TRAINS)) note_batch("cluster.batch", cfg->cluster.batch, N);
+    if (N > cfg->parallel.shards * DC_POOL_ROWS)
+        dc_log("order     a batch takes its rows from pools, one in each of %lld shards: %d rows, mixed, from blocks "
+               "of %d",
+               (long long)cfg->parallel.shards, DC_POOL_ROWS, DC_SHUFFLE_ROWS);
 }
 
 static dc_status check_weights(const dc_job *job, int64_t D, const dc_dataset *data)
@@ -212,6 +297,7 @@ static dc_status accept(dc_comm *comm, dc_job *job)
     if (!job->resume.continues)
         DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? check_weights(job, dc_dataset_width(job->data), job->data) : DC_OK);
     DC_TRY(dc_job_accept(comm, job));
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? keep_files(job) : DC_OK);
 out:
     return st;
 }
@@ -264,14 +350,15 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
     dc_data_header head;
     dc_estimate e;
     dc_earlier earlier = {.rows = 0};
-    char line[LINE_MAX_BYTES], kind[DC_DATA_KIND_MAX];
+    char line[LINE_MAX_BYTES], kind[DC_DATA_KIND_MAX], why[LINE_MAX_BYTES / 2];
     dc_beat_at("reading", 0);
-    DC_TRY(estimate(comm, job, &head, &e));
+    DC_TRY(estimate(comm, job, &head, &e, why, sizeof why));
     const dc_memory_need need = need_of(&e);
+    DC_TRY(dc_resume_check_files(comm, job));
     DC_TRY_ALL(comm, check_room(comm, job, &head));
-    DC_TRY(dc_job_check_memory(comm, &need, FEWER_ROWS));
+    DC_TRY(dc_job_check_memory(comm, &need, advice_of(cfg, &head)));
     const double start = dc_timer_start();
-    dc_data_request request = request_of(cfg);
+    dc_data_request request = dc_run_request(cfg, job->files);
     DC_TRY(load_earlier(comm, job, &head, &earlier, &request.given));
     if (request.given) DC_TRY(keep_centers(comm, job, &earlier, &head));
     DC_TRY(dc_dataset_open(comm, &request, dc_int(cfg->parallel.shards), (uint64_t)cfg->run.seed, cfg->cluster.clusters,
@@ -287,6 +374,8 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
            dc_data_kind_text(dc_dataset_is_sparse(d), d->dtype, d->part.N, d->D, d->nnz, kind), d->min, d->max, d->mean,
            (unsigned long long)d->hash, d->y ? "labels for the report only" : "no labels",
            dc_checksum_text(d->checksum));
+    tell_files(job->files);
+    dc_log("%s", residency_line(cfg, why, line));
     note_unlabelled(d);
     dc_scoring_announce(d->source, d->part.N, cfg->cluster.clusters, d->C);
     note_batches(job, d->part.N);
@@ -348,6 +437,7 @@ dc_status dc_run_finish(dc_comm *comm, dc_job *job, dc_result *r, const dc_refre
     const bool root = dc_comm_rank(comm) == 0;
     warn_of_empty(r);
     dc_beat_at("writing", 0);
+    DC_TRY(dc_dataset_check_files(comm, r->data));
     DC_TRY_ALL(comm, root ? dc_lock_confirm(job->lock) : DC_OK);
     DC_TRY_ALL(comm, root ? dc_output_restore(job) : DC_OK);
     dc_output_path(job, DC_FILE_RESULT, path);
@@ -366,27 +456,28 @@ dc_status dc_run_dry(dc_comm *comm, dc_job *job)
     dc_part part;
     dc_earlier earlier = {.rows = 0};
     const dc_data_given *given;
-    char line[LINE_MAX_BYTES], kind[DC_DATA_KIND_MAX];
+    char line[LINE_MAX_BYTES], kind[DC_DATA_KIND_MAX], why[LINE_MAX_BYTES / 2];
     const int P = dc_comm_size(comm);
-    DC_TRY(estimate(comm, job, &head, &e));
+    DC_TRY(estimate(comm, job, &head, &e, why, sizeof why));
     DC_TRY(load_earlier(comm, job, &head, &earlier, &given));
     if (job->cfg.input.scale != DC_SCALE_PCA || job->cfg.input.components > 0)
         DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? check_weights(job, dc_header_width(&head), NULL) : DC_OK);
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_output_check(job, e.disk_bytes) : DC_OK);
     DC_TRY_ALL(comm, dc_part_init(&part, head.N, dc_int(job->cfg.parallel.shards), P, 0));
     dc_job_note_deck(job);
-    dc_log_plain("input     %s: %lld rows x %lld %s, %s", job->cfg.input.data, (long long)head.N, (long long)head.D,
+    dc_log_plain("input     %s: %lld rows x %lld %s, %s", job->files->title, (long long)head.N, (long long)head.D,
                  dc_data_kind_text(head.sparse, head.dtype, head.N, head.D, head.nnz, kind),
                  head.has_labels ? "labels" : "no labels");
     dc_log_plain("layout    %d rank%s x %d thread%s on %d node%s; %d shards, rank 0 holds %lld rows", P,
                  P == 1 ? "" : "s", job->from.threads, job->from.threads == 1 ? "" : "s", job->from.nodes,
                  job->from.nodes == 1 ? "" : "s", part.V, (long long)dc_part_rows(&part));
+    dc_log_plain("%s", residency_line(&job->cfg, why, line));
     dc_log_plain("%s", memory_line(&e, line));
     for (int i = 0; i < e.n_phases; i++) dc_log_plain("%s", phase_line(&e.phase[i], line));
     dc_log_plain("disk      about %.3f GiB in %s", gib(e.disk_bytes), job->cfg.run.output);
     const dc_memory_need need = need_of(&e);
     DC_TRY_ALL(comm, check_room(comm, job, &head));
-    DC_TRY(dc_job_check_memory(comm, &need, FEWER_ROWS));
+    DC_TRY(dc_job_check_memory(comm, &need, advice_of(&job->cfg, &head)));
     dc_log_plain("dry run: deck, input, output directory, disk and memory are fine; nothing was written");
 out:
     dc_earlier_release(&earlier);

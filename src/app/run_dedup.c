@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "apart.h"
+#include "data_files.h"
 #include "dcmpi/clock.h"
 #include "dcmpi/cores.h"
 #include "dcmpi/log.h"
@@ -19,7 +20,7 @@
 #include "result_model.h"
 #include "run.h"
 
-enum { STALL_WARNING_S = 60, PAIRS_MAX_DEFAULT = 1000000 };
+enum { STALL_WARNING_S = 60, LINE_INTERVAL_S = 10, LINE_INTERVAL_MAX_S = 300, PAIRS_MAX_DEFAULT = 1000000 };
 static const double COSINE_DEFAULT = 0.95;
 
 /* ---- Command line ------------------------------------------------------------------------------------------------ */
@@ -56,6 +57,8 @@ static dc_status split(int argc, char **argv, dc_dedup *d, words *w)
             continue;
         if (strcmp(word, "--force") == 0)
             d->force = true;
+        else if (strcmp(word, "--dry-run") == 0)
+            d->dry_run = true;
         else if (word[0] == '-' || d->run)
             return fail_option(word);
         else
@@ -315,11 +318,6 @@ out:
 
 /* ---- Set-up ------------------------------------------------------------------------------------------------------ */
 
-static int64_t width_of_rows(const dc_dedup *d, const dc_data_header *head)
-{
-    return d->on == DC_ON_EMBEDDING ? d->from.L : dc_header_width(head);
-}
-
 static dc_duplicates_config config_of(const dc_dedup *d, const dc_rows *rows)
 {
     return (dc_duplicates_config){.rows = rows,
@@ -346,7 +344,7 @@ static double bound_bytes(dc_comm *comm, const dc_dedup *d, const dc_data_header
     enum { PIECE_BYTES = 4 << 20 };
     const double n = (double)dc_part_rows(&d->part);
     const dc_config *deck = &d->from.deck;
-    const dc_rows rows = {.part = &d->part, .d = width_of_rows(d, head)};
+    const dc_rows rows = {.part = &d->part, .d = d->width};
     const dc_duplicates_config cfg = config_of(d, &rows);
     double held = n * (sizeof *d->label + (double)d->from.id_bytes), loading = 0;
     if (d->keep != DC_KEEP_FIRST) held += n * sizeof *d->distance;
@@ -367,17 +365,17 @@ static double bound_bytes(dc_comm *comm, const dc_dedup *d, const dc_data_header
 static dc_status inspect_input(dc_comm *comm, dc_dedup *d, dc_data_header *head)
 {
     dc_status st = DC_OK;
-    const dc_data_request request = dc_run_request(&d->from.deck);
+    const dc_config *deck = &d->from.deck;
+    const dc_files_wanted wanted = {
+        .names = deck->input.data, .labels = deck->input.label_dataset, .matrix = deck->input.matrix, .verb = "dedup"};
     if (d->on != DC_ON_INPUT) return DC_OK;
-    if (dc_comm_rank(comm) == 0 && strcmp(request.path, DC_BUILTIN_GLYPHS) != 0) {
-        st = dc_expect(DC_EXPECT_DATA, request.path, "dedup");
-        if (st == DC_OK) st = dc_apart_probe_data(request.path, request.labels, request.matrix);
-    }
-    if (dc_comm_rank(comm) == 0 && st == DC_OK) st = dc_dataset_inspect(&request, head);
-    DC_TRY_ALL(comm, st);
+    DC_TRY(dc_data_files_open(comm, &wanted, &d->data_files));
+    const dc_data_request request = dc_run_request(deck, d->data_files);
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_data_files_refuse(d->data_files, d->claim.path) : DC_OK);
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_dataset_inspect(&request, head) : DC_OK);
     dc_comm_bcast(comm, head, sizeof *head, 0);
     if (head->N != d->from.N || head->D != d->from.D)
-        st = DC_FAIL(DC_ERR_DATA, "%s has %lld rows x %lld, the run of %s had %lld x %lld", request.path,
+        st = DC_FAIL(DC_ERR_DATA, "%s has %lld rows x %lld, the run of %s had %lld x %lld", d->data_files->title,
                      (long long)head->N, (long long)head->D, d->run, (long long)d->from.N, (long long)d->from.D);
 out:
     return st;
@@ -404,10 +402,11 @@ static dc_status prepare(dc_comm *comm, const dc_cli *cli, dc_dedup *d)
     dc_comm_bcast(comm, &d->from, sizeof d->from, 0);
     DC_TRY_ALL(comm, choose_rows(d));
     if (d->input != d->from.deck.input.data)
-        snprintf(d->from.deck.input.data, sizeof d->from.deck.input.data, "%s", d->input);
+        DC_TRY_ALL(comm, dc_config_read_files(d->input, "command line: --input", d->from.deck.input.data));
     DC_TRY(claim_output(comm, d));
     DC_TRY_ALL(comm, cut_rows(comm, d));
     DC_TRY(inspect_input(comm, d, &head));
+    d->width = d->on == DC_ON_EMBEDDING ? d->from.L : dc_header_width(&head);
     dc_log("run       %s: %lld rows, %lld clusters; cosine >= %g of the %s, within clusters%s", d->run,
            (long long)d->from.N, (long long)d->from.K, d->cosine, dc_dedup_on_name(d->on),
            d->probe ? " and the nearest others of each" : "");
@@ -429,7 +428,7 @@ static dc_status load_input(dc_comm *comm, dc_dedup *d)
 {
     dc_status st = DC_OK;
     dc_earlier own = {.rows = 0}; /* a run that went on from another one did not find its scaling in these rows */
-    dc_data_request request = dc_run_request(&d->from.deck);
+    dc_data_request request = dc_run_request(&d->from.deck, d->data_files);
     if (d->on != DC_ON_INPUT) return DC_OK;
     if (d->from.deck.cluster.init == DC_START_WEIGHTS) {
         DC_TRY(dc_earlier_load(comm, d->run, &own));
@@ -437,8 +436,8 @@ static dc_status load_input(dc_comm *comm, dc_dedup *d)
     }
     DC_TRY(dc_dataset_open(comm, &request, d->part.V, (uint64_t)d->from.deck.run.seed, 1, &d->data));
     if (d->part.V == d->from.shards && d->data->hash != d->from.data_hash)
-        st = DC_FAIL(DC_ERR_DATA, "%s is not what the run of %s clustered: its values have changed", request.path,
-                     d->run);
+        st = DC_FAIL(DC_ERR_DATA, "%s is not what the run of %s clustered: its values have changed",
+                     d->data_files->title, d->run);
 out:
     dc_earlier_release(&own);
     return st;
@@ -490,6 +489,18 @@ static void gather_input(const void *ctx, const int64_t *row, int64_t n, void *o
     dc_dataset_gather(ctx, row, n, out);
 }
 
+/* A line after ten seconds, then ever more seldom. */
+static void tell_progress(void *ctx, int64_t done, int64_t all)
+{
+    dc_dedup *d = ctx;
+    const double now = dc_clock_now_s(), left = (now - d->search_start_s) * (double)(all - done) / (double)done;
+    if (now < d->next_line_s || done == all) return;
+    dc_log("search    %5.1f %%  %lld of %lld blocks of rows, about %.0f s left", 100 * (double)done / (double)all,
+           (long long)done, (long long)all, left);
+    d->interval_s = fmin(1.5 * d->interval_s, LINE_INTERVAL_MAX_S);
+    d->next_line_s = now + d->interval_s;
+}
+
 static dc_status search(dc_comm *comm, dc_dedup *d)
 {
     const bool on_input = d->on == DC_ON_INPUT;
@@ -497,6 +508,11 @@ static dc_status search(dc_comm *comm, dc_dedup *d)
     const dc_items items = {(size_t)rows.d * sizeof(float), NULL, gather_input, d->data};
     dc_duplicates_config cfg = config_of(d, &rows);
     if (on_input) cfg.items = &items;
+    cfg.progress = tell_progress;
+    cfg.ctx = d;
+    d->interval_s = LINE_INTERVAL_S;
+    d->search_start_s = dc_clock_now_s();
+    d->next_line_s = d->search_start_s + d->interval_s;
     return dc_duplicates_find(comm, &cfg, &d->found);
 }
 
@@ -522,10 +538,26 @@ static void tell(const dc_dedup *d, double wall_s)
                  (long long)f->pairs, (long long)f->groups, (long long)f->removed, share, wall_s);
 }
 
+/* Of all that prepare() could not know without looking at the clusters. */
+static dc_status tell_work(dc_comm *comm, const dc_dedup *d)
+{
+    dc_duplicates_work work;
+    const dc_rows rows = {.part = &d->part, .d = d->width};
+    const dc_duplicates_config cfg = config_of(d, &rows);
+    const dc_status st = dc_duplicates_foresee(comm, &cfg, &work);
+    if (st != DC_OK) return st;
+    dc_log("work      %.4g pairs of rows are compared within clusters, %.4g across: %.3g TFLOP", work.within,
+           work.across, 2e-12 * (double)d->width * (work.within + work.across));
+    dc_log("result    at most %.3f GiB in %s", dc_dedup_file_bytes(d) / 0x1p30, d->output);
+    dc_log_plain("dry run: run, input, output and memory are fine; nothing was written");
+    return DC_OK;
+}
+
 static void release(dc_dedup *d)
 {
     dc_duplicates_release(&d->found);
     dc_dataset_destroy(&d->data);
+    dc_files_destroy(&d->data_files);
     dc_mem_free(&d->label);
     dc_mem_free(&d->size);
     dc_mem_free(&d->centers);
@@ -551,6 +583,10 @@ dc_status dc_run_dedup(dc_comm *comm, const dc_cli *cli)
     dc_comm_set_wish(comm, wish);
     DC_TRY(dc_watchdog_start(comm, STALL_WARNING_S, 0));
     DC_TRY(prepare(comm, cli, &d));
+    if (d.dry_run) {
+        st = tell_work(comm, &d);
+        goto out;
+    }
     DC_TRY(load_input(comm, &d));
     DC_TRY(load_embedding(comm, &d));
     DC_TRY_ALL(comm, measure_distances(&d));

@@ -25,7 +25,7 @@ typedef struct {
 typedef struct {
     const char *run, *input; /* paths, borrowed; input NULL: the data that the run names */
     char output[DC_PATH_MAX];
-    bool force;
+    bool force, dry_run;
     double cosine;
     int64_t probe, pairs_max;
     int on; /* dc_on, or -1: not given */
@@ -36,13 +36,16 @@ typedef struct {
     dc_claim claim; /* rank 0 holds the lock */
     dc_dedup_run from;
     dc_part part;
-    int32_t *label;   /* [n] */
-    int64_t *size;    /* [K] */
-    float *centers;   /* [K x width] */
-    float *Z;         /* [n x L] or NULL */
-    char *ids;        /* [n x id_bytes] or NULL */
-    dc_dataset *data; /* with --on=input */
-    double *distance; /* [n] or NULL */
+    int64_t width;        /* of the rows that are compared, at most */
+    int32_t *label;       /* [n] */
+    int64_t *size;        /* [K] */
+    float *centers;       /* [K x width] */
+    float *Z;             /* [n x L] or NULL */
+    char *ids;            /* [n x id_bytes] or NULL */
+    dc_files *data_files; /* with --on=input, as is the next */
+    dc_dataset *data;
+    double *distance;                               /* [n] or NULL */
+    double search_start_s, next_line_s, interval_s; /* of lines that tell how far the search is */
     dc_duplicates found;
 } dc_dedup;
 
@@ -50,6 +53,8 @@ typedef struct {
 DC_CHECKED dc_status dc_dedup_write(dc_comm *comm, dc_dedup *d);
 /* Memory that this takes on this rank, at most. Local. */
 double dc_dedup_write_bytes(const dc_dedup *d);
+/* Size of the result on disk, at most. */
+double dc_dedup_file_bytes(const dc_dedup *d);
 /* "nearest", ...; "input" or "embedding". */
 const char *dc_dedup_keep_name(dc_keep keep);
 const char *dc_dedup_on_name(int on);

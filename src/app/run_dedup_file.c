@@ -1,6 +1,7 @@
 /* The file that `dcmpi dedup` writes. */
 #include "dcmpi/clock.h"
 #include "dcmpi/mem.h"
+#include "dcmpi/report.h"
 #include "dcmpi/version.h"
 #include "run_dedup.h"
 
@@ -41,6 +42,18 @@ out:
     return st;
 }
 
+/* The files of the rows, as the run names them. */
+static dc_status copy_files(const dc_dedup *d, dc_h5 *h5)
+{
+    dc_status st = DC_OK;
+    dc_h5 *run = NULL;
+    DC_TRY(dc_h5_open(&run, d->run, DC_H5_READ));
+    DC_TRY(dc_result_copy_files(run, h5));
+out:
+    (void)!dc_h5_close(&run); /* was only read */
+    return st;
+}
+
 static dc_status fill(void *ctx, dc_h5 *h5)
 {
     dc_status st = DC_OK;
@@ -48,6 +61,7 @@ static dc_status fill(void *ctx, dc_h5 *h5)
     const dc_duplicates *f = &d->found;
     const dc_gidx K = d->from.K;
     DC_TRY(fill_provenance(h5, d));
+    DC_TRY(copy_files(d, h5));
     DC_TRY(dc_h5_put_attr_f64(h5, "/", "cosine", &d->cosine, 1));
     DC_TRY(dc_h5_put_attr_str(h5, "/", "on", dc_dedup_on_name(d->on)));
     DC_TRY(dc_h5_put_attr_str(h5, "/", "keep", dc_dedup_keep_name(d->keep)));
@@ -103,6 +117,14 @@ double dc_dedup_write_bytes(const dc_dedup *d)
 {
     return (double)dc_part_rows(&d->part) * (2 * sizeof(dc_gidx) + (double)d->from.id_bytes) +
            (double)d->pairs_max * (sizeof(dc_pair) + 2 * sizeof(dc_gidx) + sizeof(double));
+}
+
+double dc_dedup_file_bytes(const dc_dedup *d)
+{
+    enum { HEADER_BYTES = 1 << 16 };
+    return (double)d->from.N * (3 * sizeof(dc_gidx) + sizeof *d->label + (double)d->from.id_bytes) +
+           (double)d->pairs_max * (2 * sizeof(dc_gidx) + sizeof(double)) + (double)d->from.K * 3 * sizeof(int64_t) +
+           HEADER_BYTES;
 }
 
 static dc_status take(lists *l, const dc_dedup *d, int P)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "apart.h"
+#include "data_files.h"
 #include "dcmpi/clock.h"
 #include "dcmpi/cores.h"
 #include "dcmpi/log.h"
@@ -160,20 +161,31 @@ static dc_status probe_model(const dc_prediction *p)
     return st == DC_OK ? dc_apart_probe(DC_PROBE_MODEL, p->model, DC_ERR_FORMAT) : st;
 }
 
-/* Takes the matrix that the run took, if the input has it and no other is asked for. */
-static dc_status choose_matrix(dc_prediction *p)
+static dc_status open_files(dc_comm *comm, dc_prediction *p, const char *matrix)
 {
-    const char *matrix = p->trained.matrix;
-    if (p->matrix || !matrix[0] || !dc_dataset_has_matrix(p->data, matrix)) return DC_OK;
-    p->matrix = matrix;
-    dc_log_note("%s: rows are those of %s, as in the run; --matrix takes others", p->data, matrix);
-    return dc_apart_probe_data(p->data, p->label_dataset, matrix);
+    dc_status st = DC_OK;
+    const dc_files_wanted wanted = {
+        .names = p->names, .labels = p->label_dataset, .matrix = matrix, .verb = "predict", .one = p->one_file};
+    dc_files_destroy(&p->data_files);
+    DC_TRY(dc_data_files_open(comm, &wanted, &p->data_files));
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_data_files_refuse(p->data_files, p->claim.path) : DC_OK);
+out:
+    return st;
 }
 
-static dc_status probe_data(const dc_prediction *p)
+/* Takes the matrix that the run took, if the input has it and no other is asked for. */
+static dc_status choose_matrix(dc_comm *comm, dc_prediction *p)
 {
-    const dc_status st = dc_expect(DC_EXPECT_DATA, p->data, "predict");
-    return st == DC_OK ? dc_apart_probe_data(p->data, p->label_dataset, p->matrix) : st;
+    const char *matrix = p->trained.matrix;
+    const dc_files *files = p->data_files;
+    if (p->matrix || !matrix[0]) return DC_OK;
+    int64_t has = dc_comm_rank(comm) == 0 && (files->plain || files->file[0].hdf5) && !*dc_files_dataset(files, 0) &&
+                  dc_dataset_has_matrix(dc_files_path(files, 0), matrix);
+    dc_comm_max_i64(comm, &has, 1);
+    if (!has) return DC_OK;
+    p->matrix = matrix;
+    dc_log_note("%s: rows are those of %s, as in the run; --matrix takes others", files->title, matrix);
+    return open_files(comm, p, matrix);
 }
 
 /* ---- Set-up ------------------------------------------------------------------------------------------------------ */
@@ -181,7 +193,8 @@ static dc_status probe_data(const dc_prediction *p)
 static dc_status open_input(dc_comm *comm, dc_prediction *p)
 {
     dc_status st = DC_OK;
-    DC_TRY(dc_row_stream_open(comm, p->data, p->label_dataset, p->matrix, &p->stream));
+    const dc_data_request request = {.files = p->data_files, .labels = p->label_dataset, .matrix = p->matrix};
+    DC_TRY(dc_row_stream_open(comm, &request, &p->stream));
     if (p->stream.head.D != dc_trained_columns(&p->trained))
         st = DC_FAIL(DC_ERR_DATA, "%s has %lld columns, the model of %s was trained on %lld", p->input,
                      (long long)p->stream.head.D, p->model, (long long)dc_trained_columns(&p->trained));
@@ -247,12 +260,16 @@ static double bound_bytes(const dc_prediction *p, double base, int threads)
     for (int l = 0; l < t->slab.net.n_encoder; l++) widths += (double)t->slab.net.layer[l].out;
     if (t->has_method) widths += K + 1;
     const double norms = t->norm != DC_ROW_NORM_NONE && k == 0 ? 4 * (n + threads * D) : 0;
-    const double tiles = t->has_method ? threads * (double)t->tile_rows * widths : 256 * D;
-    const double model = 4 * ((double)t->slab.n + 2 * D) + components + norms, mine = (double)dc_part_rows(&p->part);
+    const double tiles = t->has_method ? threads * (double)t->tile_rows * widths : threads * 256 * D;
+    double levels = 0;
+    for (int v = 0; v + 1 < t->levels.n; v++) levels += (double)t->levels.K[v] * (4 * (double)t->width + 16);
+    const double finder = t->has_method || t->levels.n > 0 ? 0 : dc_finder_bytes(t->K, t->width);
+    const double model = finder + levels + 4 * ((double)t->slab.n + 2 * D) + components + norms,
+                 mine = (double)dc_part_rows(&p->part);
     const double standing = (p->full || p->drift.quantile ? 2 * sizeof(double) * n + 1024 * D : 0) +
                             (p->full ? 20 * mine + dc_standing_rank_bytes(&p->part, t->K, true) : 0) + 40 * K;
-    return standing + base + model + counts + n * row + sparse + (head->sparse ? SPARSE_PIECE_BYTES : 0) + 4 * tiles +
-           16 * K + PIECE_BYTES;
+    return standing + head->files_bytes + base + model + counts + n * row + sparse +
+           (head->sparse ? SPARSE_PIECE_BYTES : 0) + 4 * tiles + 16 * K + PIECE_BYTES;
 }
 
 static dc_status check_memory(dc_comm *comm, const dc_prediction *p, double base)
@@ -347,9 +364,9 @@ static dc_status prepare(dc_comm *comm, const dc_cli *cli, dc_prediction *p)
     DC_TRY(claim_output(comm, p));
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? probe_model(p) : DC_OK);
     DC_TRY(dc_prediction_read_documents(comm, p));
-    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? probe_data(p) : DC_OK);
+    DC_TRY(open_files(comm, p, p->matrix));
     DC_TRY(dc_result_model_load(comm, p->model, &p->deck, &p->trained));
-    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? choose_matrix(p) : DC_OK);
+    DC_TRY(choose_matrix(comm, p));
     DC_TRY_ALL(comm, check_method(p));
     if (p->trained.has_method) use_kernels_of(&p->trained);
     DC_TRY(dc_drift_load(comm, p->model, p->trained.K, p->quantile, &p->drift));
@@ -435,6 +452,7 @@ static void release(dc_prediction *p)
 {
     dc_predictor_destroy(&p->predictor);
     dc_row_stream_close(&p->stream);
+    dc_files_destroy(&p->data_files);
     dc_trained_release(&p->trained);
     dc_mem_free(&p->Z);
     dc_mem_free(&p->confidence);

@@ -6,6 +6,7 @@
 #include "dcmpi/claim.h"
 #include "dcmpi/comm.h"
 #include "dcmpi/config.h"
+#include "dcmpi/files.h"
 #include "dcmpi/train.h"
 #include "drift.h"
 #include "score.h"
@@ -13,7 +14,9 @@
 typedef struct {
     const char *model, *input, *output;                 /* paths, borrowed */
     const char *text_column, *label_column, *id_column; /* of documents; borrowed; NULL: as in training */
-    const char *data;                                   /* what the rows are read from: the input, or `rows` */
+    char names[DC_FILES_TEXT_MAX];                      /* files of the rows, one per line: the input, or `rows` */
+    bool one_file;                                      /* names is one name, which may have line breaks */
+    dc_files *data_files;                               /* these, owned */
     char rows[DC_PATH_MAX];                             /* data file made of documents, removed at the end; "": none */
     const char *label_dataset;                          /* borrowed; NULL: use /y if the input has it */
     const char *matrix;                                 /* borrowed; NULL: X */
@@ -51,7 +54,7 @@ typedef struct {
         q_array; /* index among the file's arrays of the ids, and of the first of /rows and q */
 } dc_prediction;
 
-/* Collective. If the input is documents, makes a data file of them; sets p->data. */
+/* Collective. If the input is documents, makes a data file of them; sets p->names. */
 DC_CHECKED dc_status dc_prediction_read_documents(dc_comm *comm, dc_prediction *p);
 /* Removes that file; the ranks must be done with it. */
 void dc_prediction_drop_documents(const dc_prediction *p);

@@ -6,6 +6,7 @@
 #include "apart.h"
 #include "dcmpi/convert.h"
 #include "dcmpi/log.h"
+#include "dcmpi/text.h"
 #include "run_predict.h"
 
 enum { MAX_INPUT_SHIFT = 40 };
@@ -29,6 +30,7 @@ static dc_status look(const dc_prediction *p, documents *found)
     dc_status st = DC_OK;
     memset(found, 0, sizeof *found);
     const bool named = p->text_column || p->label_column || p->id_column;
+    if (access(p->input, F_OK) != 0 && !named) return DC_OK; /* several files, or none */
     if (dc_h5_recognise(p->input)) {
         if (!named) return DC_OK;
         return DC_FAIL(DC_ERR_USAGE,
@@ -74,13 +76,18 @@ dc_status dc_prediction_read_documents(dc_comm *comm, dc_prediction *p)
 {
     dc_status st = DC_OK;
     documents found;
-    p->data = p->input;
+    p->one_file = strlen(p->input) >= DC_PATH_MAX || !dc_text_is_clean(p->input);
+    if (p->one_file)
+        snprintf(p->names, sizeof p->names, "%s", p->input);
+    else
+        DC_TRY_ALL(comm, dc_config_read_files(p->input, "command line: --input", p->names));
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? look(p, &found) : DC_OK);
     dc_comm_bcast(comm, &found, sizeof found, 0);
     if (!found.text) return DC_OK;
     memcpy(p->rows, found.rows, sizeof p->rows);
     DC_TRY(convert(comm, p, &found));
-    p->data = p->rows;
+    snprintf(p->names, sizeof p->names, "%s", p->rows);
+    p->one_file = true;
 out:
     if (st != DC_OK) p->rows[0] = '\0';
     return st;

@@ -46,8 +46,46 @@ dc_kmeans_config dc_setup_kmeans(const dc_job *job)
                               .max_iter = dc_int(cfg->cluster.kmeans_max_iter),
                               .max_iter_before = dc_int(job->resume.was.cluster.kmeans_max_iter),
                               .tol = cfg->cluster.kmeans_tol,
+                              .spherical = cfg->cluster.metric == DC_KMEANS_COSINE,
+                              .seeding = (dc_seeding)cfg->cluster.seeding,
                               .seed = (uint64_t)cfg->run.seed,
                               .state = job->state};
+}
+
+_Static_assert((int)DC_CLUSTER_LEVELS_MAX == DC_LEVELS_MAX, "levels of the deck");
+
+dc_levels_config dc_setup_levels(const dc_job *job)
+{
+    const dc_int_list *levels = &job->cfg.cluster.levels;
+    dc_levels_config c = {.n = levels->n, .kmeans = dc_setup_kmeans(job)};
+    int64_t K = 1;
+    for (int i = 0; i < c.n; i++) c.K[i] = K *= levels->v[i];
+    return c;
+}
+
+static int64_t rows_of_batch(const void *batcher, int64_t step, int64_t *row)
+{
+    int64_t n, all;
+    dc_batcher_step(batcher, step, row, &n, &all, NULL);
+    return n;
+}
+
+static int64_t rows_below(const void *batcher, int64_t step, int rank)
+{
+    return dc_batcher_offset(batcher, step, rank);
+}
+
+dc_status dc_setup_batches(const dc_job *job, const dc_part *part, dc_batcher *batcher, dc_row_batches *out)
+{
+    const dc_config *cfg = &job->cfg;
+    const dc_status st = dc_batcher_init(batcher, part, (uint64_t)cfg->run.seed, cfg->cluster.kmeans_batch);
+    *out = (dc_row_batches){.B = batcher->B,
+                            .per_pass = batcher->steps_per_epoch,
+                            .capacity = batcher->capacity,
+                            .rows = rows_of_batch,
+                            .below = rows_below,
+                            .ctx = batcher};
+    return st;
 }
 
 int64_t dc_setup_q_top(const dc_config *cfg)

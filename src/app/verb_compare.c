@@ -1,7 +1,8 @@
 /* `dcmpi compare A B`: are the datasets of two files equal bit by bit? If not, prints the largest difference of each,
  * and how well the two labellings agree, whatever numbers their clusters have. Attributes and /timing differ between
- * equal runs and are left out. A prediction has only part of what a result has: if one is compared with a result, only
- * that part counts. Rows are streamed, so the files may be larger than the memory. */
+ * equal runs and are left out, and /files, as the same rows may lie in other files. A prediction has only part of what
+ * a result has: if one is compared with a result, only that part counts. Rows are streamed, so the files may be larger
+ * than the memory. */
 #include <math.h>
 #include <string.h>
 
@@ -110,7 +111,7 @@ static dc_status visit(void *ctx, const char *name, const dc_h5_info *info)
     comparison *c = ctx;
     dc_h5_info other;
     difference d = {0};
-    if (strncmp(name, "/timing/", 8) == 0) return DC_OK;
+    if (strncmp(name, "/timing/", 8) == 0 || strncmp(name, "/files/", 7) == 0) return DC_OK;
     if (strncmp(name, "/drift/", 7) == 0 && c->prediction[0] != c->prediction[1]) return DC_OK;
     dc_h5 *other_h5 = c->h5[!c->other_way];
     if (!dc_h5_exists(other_h5, name)) {

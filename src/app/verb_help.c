@@ -41,6 +41,7 @@ static const dc_verb_help table[] = {
          "[--q=top1|top|full] [--q-top=M] [--drift-quantile=Q] [--force]",
      .summary = "labels, confidence and embedding of new rows with the model of a run",
      .details =
+         "The input may be several files: a glob, or a list '[a.npy, b.h5, c.h5:name]', of HDF5 and .npy files.\n"
          "The scaling is that of the run. Labels in the input are used for the scores only.\n"
          "  --label-dataset=/PATH  labels that are not in /y, such as /obs/cell_type\n"
          "  --matrix=NAME          rows of an AnnData file: X, raw/X or layers/NAME; by default what the run took\n"
@@ -62,7 +63,7 @@ static const dc_verb_help table[] = {
     {.name = "dedup",
      .on_ranks = true,
      .arguments = "RUN.h5 [--cosine=C] [--on=input|embedding] [--probe=M] [--keep=nearest|furthest|first] [--pairs=N] "
-                  "[--output=Y.h5] [--input=X.h5] [--force]",
+                  "[--output=Y.h5] [--input=X.h5] [--dry-run] [--force]",
      .summary = "near-duplicate rows within the clusters of a run, and which to keep",
      .details =
          "  --cosine=C    rows whose cosine is at least this are near-duplicates (default 0.95)\n"
@@ -73,6 +74,8 @@ static const dc_verb_help table[] = {
          "  --pairs=N     pairs are listed if there are at most N of them (default 1000000); they always count\n"
          "  --output=Y.h5 by default dedup.h5 beside RUN.h5\n"
          "  --input=X.h5  where the data of the run are now\n"
+         "  --dry-run     checks run, input, output and memory, tells how many pairs of rows will be compared, and "
+         "stops\n"
          "  --force       replace an output that another run or other options made, or that dcmpi did not make\n"
          "Groups are what pairs connect. /removed and /kept list rows, /kept_for has for each row the one that stays\n"
          "in its place, /group its group or -1; /pairs/rows and /pairs/cosine the pairs, /clusters/removed the "
@@ -92,7 +95,8 @@ static const dc_verb_help table[] = {
      .details =
          "Inputs are IDX, NPY, text (UTF-8 or UTF-16), Matrix Market, svmlight (these also compressed by gzip, xz\n"
          "or zstd), a folder of 10x or HDF5; several are concatenated in order. Sparse inputs make a sparse data\n"
-         "file, which anndata.read_h5ad opens.\n"
+         "file, which anndata.read_h5ad opens. Built-in data (builtin:embeddings,rows=1000000,width=128) are written\n"
+         "as a deck's input.data would make them with run.seed: 1.\n"
          "  --labels=FILE            labels, once per input in the same order; empty, -1, NA, ? and the like mean\n"
          "                           no label\n"
          "  --label-column=COLUMN    for text: first, last, none (default), a number from 0, or a name from line 1\n"

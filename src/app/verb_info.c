@@ -4,6 +4,7 @@
 #include "dcmpi/fault.h"
 #include "dcmpi/h5.h"
 #include "dcmpi/log.h"
+#include "dcmpi/mem.h"
 #include "verbs.h"
 
 static dc_status print_dataset(void *ctx, const char *name, const dc_h5_info *info)
@@ -79,6 +80,31 @@ static void print_metrics(dc_h5 *h5)
     }
 }
 
+/* Which rows lie in which file, of the first and the last files. */
+static dc_status print_files(dc_h5 *h5)
+{
+    enum { SHOWN = 10 };
+    dc_status st = DC_OK;
+    dc_h5_info info;
+    char *names = NULL;
+    int64_t first[SHOWN];
+    if (!dc_h5_exists(h5, "/files/name")) return DC_OK;
+    DC_TRY(dc_h5_dataset_info(h5, "/files/name", &info));
+    const dc_gidx n = info.dims[0], shown = DC_MIN(n, (dc_gidx)SHOWN), at = n - shown;
+    if (info.type != DC_H5_TEXT || info.n_dims != 1)
+        DC_TRY(DC_FAIL(DC_ERR_FORMAT, "/files/name is not a list of texts; the file is damaged"));
+    DC_TRY(dc_h5_join_text(h5, "/files/name", n, &names));
+    DC_TRY(dc_h5_read_rows(h5, "/files/first_row", DC_H5_I64, at, shown, first));
+    const char *name = names;
+    for (dc_gidx i = 0; i < at; i++) name = strchr(name, '\n') + 1;
+    dc_log_plain("files           %lld, %sfirst rows and names:", (long long)n, at > 0 ? "the last of them with " : "");
+    for (dc_gidx i = 0; i < shown; i++, name += strcspn(name, "\n") + 1)
+        dc_log_plain("  %-12lld %.*s", (long long)first[i], (int)strcspn(name, "\n"), name);
+out:
+    dc_mem_free(&names);
+    return st;
+}
+
 static dc_status print_faults(void)
 {
     if (dc_fault_list(stdout)) return DC_OK;
@@ -94,6 +120,7 @@ dc_status dc_verb_info(int argc, char **argv)
     DC_TRY(dc_h5_open(&h5, argv[1], DC_H5_READ));
     print_attributes(h5);
     print_metrics(h5);
+    DC_TRY(print_files(h5));
     dc_log_plain("datasets");
     DC_TRY(dc_h5_visit(h5, print_dataset, NULL));
     dc_note_summary(argv[1]);

@@ -146,25 +146,39 @@ dc_status dc_file_cut(const char *path, int64_t bytes)
 
 /* ---- Change while reading --------------------------------------------------------------------------------------- */
 
-dc_status dc_file_state_of(int fd, const char *path, dc_file_state *state)
+dc_file_state dc_file_state_from(const struct stat *s)
+{
+    return (dc_file_state){.device = (uint64_t)s->st_dev,
+                           .inode = (uint64_t)s->st_ino,
+                           .bytes = (int64_t)s->st_size,
+                           .changed_s = (int64_t)s->st_mtim.tv_sec,
+                           .changed_ns = (int64_t)s->st_mtim.tv_nsec};
+}
+
+bool dc_file_look(int fd, dc_file_state *state)
 {
     struct stat s;
-    if (fstat(fd, &s) != 0) return fail("look at", path, errno);
-    *state = (dc_file_state){.device = (uint64_t)s.st_dev,
-                             .inode = (uint64_t)s.st_ino,
-                             .bytes = (int64_t)s.st_size,
-                             .changed_s = (int64_t)s.st_mtim.tv_sec,
-                             .changed_ns = (int64_t)s.st_mtim.tv_nsec};
-    return DC_OK;
+    if (fstat(fd, &s) != 0) return false;
+    *state = dc_file_state_from(&s);
+    return true;
+}
+
+dc_status dc_file_state_of(int fd, const char *path, dc_file_state *state)
+{
+    return dc_file_look(fd, state) ? DC_OK : fail("look at", path, errno);
+}
+
+const char *dc_file_change(const dc_file_state *then, const dc_file_state *now)
+{
+    return then->device != now->device || then->inode != now->inode                   ? "another file has its name now"
+           : then->bytes != now->bytes                                                ? "it has another length"
+           : then->changed_s != now->changed_s || then->changed_ns != now->changed_ns ? "somebody wrote to it"
+                                                                                      : NULL;
 }
 
 static dc_status compare_states(const char *path, const dc_file_state *then, const dc_file_state *now, dc_status code)
 {
-    const char *what = then->device != now->device || then->inode != now->inode ? "another file has its name now"
-                       : then->bytes != now->bytes                              ? "it has another length"
-                       : then->changed_s != now->changed_s || then->changed_ns != now->changed_ns
-                           ? "somebody wrote to it"
-                           : NULL;
+    const char *what = dc_file_change(then, now);
     if (!what) return DC_OK;
     return DC_FAIL(code, "%s changed while it was read: %s (%lld bytes, before %lld); start again when it is complete",
                    path, what, (long long)now->bytes, (long long)then->bytes);

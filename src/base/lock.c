@@ -201,8 +201,10 @@ static dc_status settle(dc_lock *l, outcome how, const dc_owner *o, double silen
         return DC_FAIL(DC_ERR_BUSY, "the %s is in use by %s (%s); wait for that run, end it, or %s", l->what,
                        o->host[0] ? text : "another run that is starting just now", l->path, l->advice);
     if (o->host[0]) memcpy(l->previous, text, sizeof text);
-    if (!write_owner(l->fd, &l->self)) return DC_FAIL(DC_ERR_IO, "cannot write %s: %s", l->path, strerror(errno));
-    return DC_OK;
+    if (write_owner(l->fd, &l->self)) return DC_OK;
+    const dc_status st = DC_FAIL(DC_ERR_IO, "cannot write %s: %s", l->path, strerror(errno));
+    if (!l->left && dc_file_is(l->fd, l->path)) unlink(l->path);
+    return st;
 }
 
 /* *again: the caller must try again, because another process has the guard, took ours away, or is just leaving the

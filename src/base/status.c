@@ -14,6 +14,11 @@ static struct {
     char text[DC_ERROR_TEXT_MAX];
 } record;
 
+static struct {
+    dc_status (*check)(void *ctx);
+    void *ctx;
+} watched;
+
 static void (*assert_handler)(void);
 
 static const char *base_name(const char *path)
@@ -60,6 +65,24 @@ void dc_error_set(dc_status code, const char *where, const char *text)
 void dc_error_clear(void)
 {
     memset(&record, 0, sizeof record);
+}
+
+void dc_error_watch(dc_status (*check)(void *ctx), void *ctx)
+{
+    DC_ASSERT(!check || !watched.check);
+    watched.check = check;
+    watched.ctx = ctx;
+}
+
+dc_status dc_error_late(dc_status st)
+{
+    if (!watched.check) return st;
+    const dc_status before = record.code;
+    record.code = DC_OK;
+    const dc_status late = watched.check(watched.ctx);
+    if (late != DC_OK) return late;
+    record.code = before;
+    return st;
 }
 
 const char *dc_status_name(dc_status code)

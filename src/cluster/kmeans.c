@@ -26,7 +26,7 @@ void dc_kmeans_result_release(dc_kmeans_result *r)
     dc_mem_free(&r->size);
 }
 
-static dc_status result_init(dc_kmeans_result *out, const dc_rows *rows, int64_t K)
+dc_status dc_km_result_init(dc_kmeans_result *out, const dc_rows *rows, int64_t K)
 {
     dc_status st = DC_OK;
     const size_t values = dc_mul_size((size_t)K, (size_t)rows->d);
@@ -40,6 +40,9 @@ out:
 static void kmeans_release(dc_km_restarts *a)
 {
     dc_km_tiles_release(&a->tiles);
+    for (int64_t r = 0; a->stay && r < a->R; r++) dc_km_stay_release(&a->stay[r]);
+    dc_mem_free(&a->stay);
+    dc_mem_free(&a->stays);
     dc_mem_free(&a->centers);
     dc_km_centers_release(&a->images);
     dc_mem_free(&a->slots);
@@ -55,6 +58,20 @@ static void kmeans_release(dc_km_restarts *a)
     dc_sum_destroy(&a->sum_assign);
 }
 
+/* Rows keep their labels and bounds from one iteration to the next if that takes at most half of the memory of float
+ * rows. */
+static dc_status stays_init(dc_km_restarts *a)
+{
+    dc_status st = DC_OK;
+    const int64_t n = dc_part_rows(a->tiles.rows->part), values = 2 * a->R;
+    if (!a->images.rough.run || values > a->d / 2) return DC_OK;
+    DC_TRY(dc_mem_alloc(&a->stay, (size_t)a->R, sizeof *a->stay, "k-means restarts"));
+    DC_TRY(dc_mem_alloc(&a->stays, (size_t)a->R, sizeof *a->stays, "k-means restarts"));
+    for (int64_t r = 0; r < a->R; r++) DC_TRY(dc_km_stay_init(&a->stay[r], n, a->K, a->d));
+out:
+    return st;
+}
+
 static dc_status kmeans_init(dc_km_restarts *a, const dc_rows *rows, const dc_kmeans_config *cfg, int64_t pass_doubles)
 {
     dc_status st = DC_OK;
@@ -65,7 +82,7 @@ static dc_status kmeans_init(dc_km_restarts *a, const dc_rows *rows, const dc_km
     const size_t one = dc_mul_size(K, d + 1), pass = DC_MAX(one, DC_MIN(dc_mul_size(R, one), (size_t)pass_doubles));
     DC_TRY(dc_km_tiles_init(&a->tiles, rows, a->K, cfg->n_init));
     DC_TRY(dc_mem_alloc(&a->centers, R * K, d * sizeof *a->centers, "k-means centres of all restarts"));
-    DC_TRY(dc_km_centers_init(&a->images, (int64_t)(pass / (d + 1)), a->d));
+    DC_TRY(dc_km_runs_init(&a->images, &a->tiles, (int64_t)(pass / (d + 1)), a->K));
     DC_TRY(dc_mem_alloc(&a->slots, R, sizeof *a->slots, "k-means restarts"));
     DC_TRY(dc_mem_alloc(&a->total, pass, sizeof *a->total, "k-means sums"));
     DC_TRY(dc_mem_alloc(&a->total_assign, 1 + K, sizeof *a->total_assign, "k-means sizes"));
@@ -73,14 +90,14 @@ static dc_status kmeans_init(dc_km_restarts *a, const dc_rows *rows, const dc_km
     DC_TRY(dc_mem_alloc(&a->mass, part->n_blocks, sizeof *a->mass, "k-means block masses"));
     DC_TRY(dc_sum_create(&a->sum_assign, part, 1 + K));
     for (int r = 0; r < cfg->n_init; r++) a->slots[r].id = r;
+    DC_TRY(stays_init(a));
 out:
     return st;
 }
 
 /* ---- Mean and variance ------------------------------------------------------------------------------------------ */
 
-/* The power of two that scales `size` to near 1, as far as the exponents of float allow. */
-static float unit_of(double size)
+float dc_km_unit_of(double size)
 {
     enum { EXPONENT_MAX = 120 };
     int exponent = 0;
@@ -105,7 +122,7 @@ static dc_status center_rows(dc_comm *comm, dc_km_restarts *a)
     a->rounded = a->squares;
     for (int64_t c = 0; a->tiles.csr && c < a->d; c++)
         a->rounded += N * (double)a->tiles.shift[c] * (double)a->tiles.shift[c];
-    a->tiles.unit = unit_of(sqrt(a->rounded / (N * (double)a->d)));
+    a->tiles.unit = dc_km_unit_of(sqrt(a->rounded / (N * (double)a->d)));
 out:
     dc_sum_destroy(&columns);
     dc_sum_destroy(&squares);
@@ -151,7 +168,7 @@ static dc_status fill_result(dc_comm *comm, dc_km_restarts *a, dc_kmeans_result 
 {
     dc_status st = DC_OK;
     DC_TRY(dc_km_resize_pass(comm, a, a->R));
-    const int64_t s = best_slot(comm, a);
+    const int64_t s = a->R > 1 ? best_slot(comm, a) : 0;
     out->best = (int)a->slots[s].id;
     out->iterations = (int)a->slots[s].iterations;
     out->converged = a->slots[s].converged;
@@ -228,17 +245,31 @@ static void drop_state(const dc_km_restarts *a, dc_state *state)
     for (size_t i = 0; i < DC_COUNT_OF(data); i++) dc_state_drop(state, data[i]);
 }
 
+/* Gives centres [n x d] length 1, as seeds that are means need it. */
+static void put_on_sphere(float *centers, int64_t n, int64_t d)
+{
+    for (int64_t k = 0; k < n; k++) {
+        float *c = centers + k * d;
+        double squares = 0;
+        for (int64_t i = 0; i < d; i++) squares += (double)c[i] * (double)c[i];
+        for (int64_t i = 0; squares > 0 && i < d; i++) c[i] = (float)((double)c[i] / sqrt(squares));
+    }
+}
+
 /* Collective. */
 static dc_status start_centers(dc_comm *comm, dc_km_restarts *a, const float *start)
 {
     dc_status st = DC_OK;
     bool resumed;
     DC_TRY(keep_state(comm, a, a->cfg->state, &resumed));
-    if (!start && !resumed) {
+    if (!start && dc_km_in_rounds(a->cfg, a->tiles.rows->part->N)) {
+        DC_TRY(dc_km_seed_rounds(comm, &a->tiles, a->cfg, resumed, a->centers));
+    } else if (!start && !resumed) {
         DC_TRY(dc_km_seed(comm, &a->tiles, a->cfg, a->centers));
     } else if (start && !resumed) {
         memcpy(a->centers, start, (size_t)(a->R * a->K * a->d) * sizeof *a->centers);
     }
+    if (a->cfg->spherical && !start && a->slots[0].iterations == 0) put_on_sphere(a->centers, a->R * a->K, a->d);
 out:
     return st;
 }
@@ -250,7 +281,7 @@ dc_status dc_kmeans_from(dc_comm *comm, const dc_rows *rows, const dc_kmeans_con
     dc_km_restarts a = {0};
     *out = (dc_kmeans_result){0};
     DC_TRY_ALL(comm, check_config(rows, cfg));
-    DC_TRY_ALL(comm, result_init(out, rows, cfg->K));
+    DC_TRY_ALL(comm, dc_km_result_init(out, rows, cfg->K));
     DC_TRY_ALL(comm, kmeans_init(&a, rows, cfg, pass_doubles));
     DC_TRY(center_rows(comm, &a));
     DC_TRY(start_centers(comm, &a, start));
@@ -268,8 +299,10 @@ dc_status dc_kmeans(dc_comm *comm, const dc_rows *rows, const dc_kmeans_config *
 {
     const dc_status st = dc_kmeans_from(comm, rows, cfg, DC_KM_PASS_DOUBLES, cfg->first, out);
     if (st == DC_OK && !cfg->first && !cfg->quiet)
-        dc_log("k-means   best of %d restarts: number %d, %d iterations, inertia %.9g, %lld empty clusters re-seeded",
-               cfg->n_init, out->best + 1, out->iterations, out->inertia, (long long)out->reseeded);
+        dc_log("k-means   best of %d restarts by %s: number %d, %d iterations, inertia %.9g, %lld empty clusters "
+               "re-seeded",
+               cfg->n_init, dc_km_in_rounds(cfg, rows->part->N) ? "k-means||" : "k-means++", out->best + 1,
+               out->iterations, out->inertia, (long long)out->reseeded);
     if (st == DC_OK && cfg->first && !cfg->quiet)
         dc_log("k-means   from given centres: %d iterations, inertia %.9g, %lld empty clusters re-seeded",
                out->iterations, out->inertia, (long long)out->reseeded);
@@ -285,11 +318,16 @@ static dc_status measure(dc_km_restarts *a, const dc_rows *rows, const dc_kmeans
 {
     dc_status st = DC_OK;
     size_t seeding;
+    double kept = 0;
     const size_t before = dc_mem_current_bytes(), lazy = dc_mem_lazy_bytes();
-    DC_TRY(result_init(result, rows, cfg->K));
+    DC_TRY(dc_km_result_init(result, rows, cfg->K));
     out->result_bytes = (double)(dc_mem_current_bytes() - before);
     DC_TRY(kmeans_init(a, rows, cfg, DC_KM_PASS_DOUBLES));
-    DC_TRY(dc_km_seed_bytes(&a->tiles, cfg, &seeding));
+    if (dc_km_in_rounds(cfg, rows->part->N))
+        DC_TRY(dc_km_seed_rounds_bytes(&a->tiles, cfg, &seeding, &kept));
+    else
+        DC_TRY(dc_km_seed_bytes(&a->tiles, cfg, &seeding));
+    out->saved_bytes = kept;
     out->bytes = (double)(dc_mem_current_bytes() - before - (dc_mem_lazy_bytes() - lazy) + seeding);
     DC_TRY(dc_km_make_pass(a, a->R));
     out->bytes = fmax(out->bytes, (double)(dc_mem_current_bytes() - before));
@@ -311,7 +349,7 @@ dc_status dc_kmeans_needs_of(dc_comm *comm, const dc_part *part, int64_t d, cons
     DC_TRY_ALL(comm, measure(&a, &rows, cfg, &result, out));
     DC_TRY(dc_state_create(comm, &state, &nowhere, NULL, 0));
     DC_TRY(keep_state(comm, &a, state, &resumed));
-    out->saved_bytes = dc_state_bytes(state);
+    out->saved_bytes += dc_state_bytes(state);
 out:
     dc_state_destroy(&state);
     dc_kmeans_result_release(&result);

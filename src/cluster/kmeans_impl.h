@@ -14,6 +14,55 @@ enum { DC_KM_PASS_DOUBLES = 1 << 22 };
 /* Number of candidates that are drawn for each centre. */
 int64_t dc_km_trials(int64_t K);
 
+/* ---- Rough scores (kmeans_rough_kern.c) -------------------------------------------------------------------------- */
+
+enum { DC_KM_FEW = 32, DC_KM_FAST = 64 };
+/* Centres as integers, in runs of `run` that are scored together, each padded. Nothing if run is 0. */
+typedef struct {
+    int64_t run, padded;
+    int64_t quads;  /* ceil(d / 4) */
+    uint8_t *level; /* [padded / 64 x quads x 64 x 4] of each run, owned */
+    float *term;    /* [padded / 16 x 5 x 16] of each run: see set_centre; owned */
+    float *most;    /* [padded / 64 x 5] of each run: the largest of these; owned */
+} dc_km_rough;
+/* The rows of a tile as integers. */
+typedef struct {
+    float twice;   /* two scales */
+    float lost;    /* |r| */
+    float length;  /* |a q| + |r| */
+    float square;  /* at least |u|^2 */
+    int32_t start; /* makes up for the shift of the centres' integers */
+} dc_km_rough_row;
+/* The centres that may be the nearest to a row, ascending. */
+typedef struct {
+    int n;
+    bool many;   /* they are more than FEW, and not all listed */
+    bool wide;   /* the limit is above `upper` */
+    float upper; /* no score of the nearest centre is above this */
+    float limit; /* at least `upper`; scores of centres that are not listed are above this */
+    int32_t center[DC_KM_FEW];
+    float low[DC_KM_FEW]; /* lower bounds of their scores */
+} dc_km_few;
+typedef struct {
+    int8_t *level;        /* [TILE x 4 quads], owned */
+    dc_km_rough_row *row; /* [TILE], owned */
+    dc_km_few *few;       /* [TILE], owned */
+} dc_km_rough_rows;
+/* Whether rough scores of K centres save time on this CPU. */
+bool dc_km_rough_pays(int64_t K, int64_t d);
+/* Makes room for m centres. */
+DC_CHECKED dc_status dc_km_rough_init(dc_km_rough *r, int64_t m, int64_t run, int64_t d);
+void dc_km_rough_release(dc_km_rough *r);
+DC_CHECKED dc_status dc_km_rough_rows_init(dc_km_rough_rows *x, int64_t d);
+void dc_km_rough_rows_release(dc_km_rough_rows *x);
+/* Rounds the images u[index[j]], j < n, of width d; square: at least |u|^2 of each row. */
+void dc_km_rough_load(const float *u, const float *square, const int32_t *index, int64_t n, int64_t d,
+                      const dc_km_rough_rows *x);
+/* Sets x->few of n rows: the centres of run number `run`, of m centres, that may be the nearest, or may be up to
+ * `reach` farther than the nearest, but at most a quarter farther. */
+void dc_km_rough_rule_out(const dc_km_rough *c, int64_t run, int64_t m, int64_t n, float reach,
+                          const dc_km_rough_rows *x);
+
 /* ---- Rows and centres as the kernels see them (kmeans_tiles_kern.c) ---------------------------------------------- */
 
 /* Working memory of one thread. */
@@ -28,6 +77,11 @@ typedef struct {
     int32_t *start;       /* [K + 1] */
     int32_t *order;       /* [TILE] */
     float *doubtful;      /* [LANES x d] rows whose nearest centre is not clear from the scores */
+    dc_km_rough_rows rough;
+    int gives_up;    /* so many tiles do without rough scores */
+    int32_t *active; /* [TILE] rows whose nearest centre is looked for */
+    float *square;   /* [TILE] at least |u|^2 */
+    int64_t stayed;  /* rows that kept their labels, so far */
     /* Only for sparse rows, DC_KM_GROUP of them: */
     int64_t *ptr;     /* [GROUP + 1] */
     float *val;       /* [GROUP x longest row] values times unit */
@@ -51,11 +105,15 @@ typedef struct {
 /* Only allocates memory; the shift is zero, the unit 1. */
 DC_CHECKED dc_status dc_km_tiles_init(dc_km_tiles *t, const dc_rows *rows, int64_t K, int n_init);
 void dc_km_tiles_release(dc_km_tiles *t);
+/* The power of two that scales `size` to near 1, as far as the exponents of float allow. */
+float dc_km_unit_of(double size);
 /* A piece of a block, loaded into the scratch of a thread. */
 typedef struct {
     int64_t lo, n;  /* local rows [lo, lo + n), n <= TILE */
     const float *x; /* [n x d] as they are; NULL if they are sparse */
 } dc_km_tile;
+/* Applies shift and unit to a row x[d] with a single rounding, as both products are exact. */
+void dc_km_shift_row(const dc_km_tiles *t, const float *x, float *u);
 /* Loads local rows from lo up to hi, or as many as one tile holds: sets x, u and length. */
 dc_km_tile dc_km_load(const dc_km_tiles *t, int64_t lo, int64_t hi, dc_km_scratch *s);
 /* Copies local row `row`, as it is, to out. */
@@ -73,10 +131,13 @@ typedef struct {
     float *norm;    /* [m] |image|^2, owned */
     float *low;     /* [m] norm minus what rounding may have added to it, owned */
     float *slack;   /* [m] slack * |u| is what rounding may have added to the product, owned */
+    dc_km_rough rough;
 } dc_km_centers;
 /* Makes room for m centres of width d. */
 DC_CHECKED dc_status dc_km_centers_init(dc_km_centers *c, int64_t m, int64_t d);
 void dc_km_centers_release(dc_km_centers *c);
+/* As dc_km_centers_init, for centres that dc_km_find_nearest() will compare in runs of `run`. */
+DC_CHECKED dc_status dc_km_runs_init(dc_km_centers *c, const dc_km_tiles *t, int64_t m, int64_t run);
 /* Sets the images and bounds of the m centres `at`. */
 void dc_km_project(const dc_km_tiles *t, const float *at, int64_t m, dc_km_centers *c);
 /* score[j*TILE + i] = -2 c_j . u_i for centres [first, first + m), m <= panel, and the rows of the tile. */
@@ -85,6 +146,13 @@ void dc_km_score(const dc_km_tiles *t, const dc_km_centers *c, int64_t first, in
 /* |x - c|^2 of row i of the tile and centre j, in double. */
 double dc_km_distance_of(const dc_km_tiles *t, const dc_km_tile *tile, int64_t i, const dc_km_centers *c, int64_t j,
                          const dc_km_scratch *s);
+
+/* Takes n <= DC_KM_FAST of the centres, center[n], as the only run of r. */
+void dc_km_rough_take(const dc_km_tiles *t, const dc_km_centers *c, const int64_t *center, int64_t n, dc_km_rough *r);
+/* lowest[n]: below the scores of all centres of r, which has one run of DC_KM_FAST, for n rows. */
+void dc_km_rough_lowest(const dc_km_rough *r, int64_t n, const dc_km_rough_rows *x, float *lowest);
+/* Sets c->rough after the images. Threaded. */
+void dc_km_rough_project(const dc_km_tiles *t, dc_km_centers *c);
 
 /* Block kernels for sum.h; ctx is a dc_km_tiles. */
 /* leaf[d]: column sums. */
@@ -108,12 +176,39 @@ void dc_km_sparse_squares(const dc_km_tiles *t, const dc_block *block, double *l
 
 /* ---- Nearest centres (kmeans_kern.c) ----------------------------------------------------------------------------- */
 
+/* Sets s->label[n] to the nearest of the m <= panel centres [first, first + m), numbered from 0, for the rows of the
+ * tile. If the centres are in runs, first and m are those of a run. */
+void dc_km_find_nearest(const dc_km_tiles *t, const dc_km_centers *c, int64_t first, int64_t m, const dc_km_tile *tile,
+                        dc_km_scratch *s);
+
+/* What a restart knows of each row from the pass before: the nearest centre, and a distance that all others exceed. As
+ * long as no centre has moved far, this proves that the label stays (Hamerly 2010). The few centres that have moved
+ * farthest do not count; rows are compared with them. In units of the image. */
+typedef struct {
+    int32_t *label;   /* [n] local, owned */
+    float *beyond;    /* [n] local, owned: other centres are farther than beyond - moved */
+    float *last;      /* [K x d] centres of the last pass, owned */
+    double *move;     /* [K] how far they have moved since, owned */
+    bool *is_fast;    /* [K] whether a centre is one of the few, owned */
+    int64_t n_fast;   /* how many they are */
+    dc_km_rough fast; /* the few */
+    double moved;     /* sum of the largest moves of the other centres in each iteration so far */
+    float reach;      /* how far beyond the nearest centre others are looked for */
+    bool known;       /* label and beyond are set */
+    bool looked;      /* the pass before looked beyond the nearest centre */
+} dc_km_stay;
+DC_CHECKED dc_status dc_km_stay_init(dc_km_stay *y, int64_t n, int64_t K, int64_t d);
+void dc_km_stay_release(dc_km_stay *y);
+/* Takes the centres [first, first + K) of the next pass. Threaded. */
+void dc_km_stay_move(dc_km_stay *y, const dc_km_tiles *t, const dc_km_centers *c, int64_t first);
+
 /* One Lloyd pass of `groups` restarts. leaf[groups*K*d]: sums of the rows nearest to each centre, then
  * leaf[groups*K]: how many rows those are. */
 typedef struct {
     const dc_km_tiles *tiles;
     const dc_km_centers *centers; /* groups*K */
     int64_t groups;
+    dc_km_stay *const *stay; /* [groups]; NULL: every label is looked for */
 } dc_km_lloyd;
 void dc_km_block_lloyd(void *ctx, const dc_block *block, int thread, double *leaf);
 
@@ -137,7 +232,7 @@ typedef struct {
 } dc_km_assign;
 void dc_km_block_assign(void *ctx, const dc_block *block, int thread, double *leaf);
 
-/* ---- Seeding (kmeans_init.c, kmeans_seed_kern.c) ---------------------------------------------------------------- */
+/* ---- Seeding by k-means++ (kmeans_init.c, kmeans_seed_kern.c) ---------------------------------------------------- */
 
 /* Potentials of seeding candidates. leaf[r*trials + j] = sum over rows of min(d_min of restart r, distance to its
  * candidate j). Distances in units of the image. */
@@ -154,9 +249,78 @@ void dc_km_block_potential(void *ctx, const dc_block *block, int thread, double 
 void dc_km_lower(const dc_km_tiles *tiles, const dc_km_centers *newest, int64_t restarts, float *d_min, double *mass);
 /* Memory that dc_km_seed() itself allocates. Local. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_km_seed_bytes(const dc_km_tiles *tiles, const dc_kmeans_config *cfg, size_t *bytes);
-/* Fills centers [n_init x K x d] with the rows chosen as seeds. Collective. Errors: DC_ERR_MEMORY. */
+/* Fills centers [n_init x K x d] with the rows chosen as seeds. Collective. Errors: DC_ERR_MEMORY, DC_STOPPED. */
 DC_CHECKED dc_status dc_km_seed(dc_comm *comm, const dc_km_tiles *tiles, const dc_kmeans_config *cfg, float *centers);
+/* The random number in [0, 1) for draw j of centre c of restart r. */
+double dc_km_draw_unit(const dc_kmeans_config *cfg, int64_t r, int64_t c, int64_t j);
+/* Fills out[d x count] with the rows that are drawn uniformly as centres [c, c + count) of restart r. Collective. */
+void dc_km_draw_rows(dc_comm *comm, const dc_km_tiles *tiles, const dc_kmeans_config *cfg, int64_t r, int64_t c,
+                     int64_t count, float *out);
 
+/* ---- Seeding by k-means|| (kmeans_rounds.c, kmeans_pick.c, kmeans_pick_kern.c) ----------------------------------- */
+
+/* Returns the first index at which the running sum of mass[i*stride] exceeds *rest, and subtracts from *rest the sum
+ * before that index. If rounding leaves no such index, returns the last index with mass; -1 if there is no mass. */
+int64_t dc_km_walk(const double *mass, int64_t n, int64_t stride, double *rest);
+
+/* Whether the seeds of this configuration for N rows are found by k-means||. */
+bool dc_km_in_rounds(const dc_kmeans_config *cfg, dc_gidx N);
+/* As dc_km_seed_bytes and dc_km_seed, by k-means||. While it runs, cfg->state keeps how far it is; *state_bytes: how
+ * much that is. resumed: whether the run continues from a checkpoint. Errors: also those of state.h. */
+DC_CHECKED dc_status dc_km_seed_rounds_bytes(const dc_km_tiles *tiles, const dc_kmeans_config *cfg, size_t *bytes,
+                                             double *state_bytes);
+DC_CHECKED dc_status dc_km_seed_rounds(dc_comm *comm, const dc_km_tiles *tiles, const dc_kmeans_config *cfg,
+                                       bool resumed, float *centers);
+
+/* The nearest candidate of each row and its distance, in units of the image. leaf[0]: sum of d_min. */
+typedef struct {
+    const dc_km_tiles *tiles;
+    const dc_km_centers *candidates; /* new ones */
+    int64_t number;                  /* of the first of them */
+    float *d_min;                    /* [n] local, lowered */
+    int32_t *owner;                  /* [n] local, number of the nearest candidate (ties: lowest) */
+} dc_km_owners;
+void dc_km_block_owners(void *ctx, const dc_block *block, int thread, double *leaf);
+
+/* Greedy k-means++ among weighted candidates, which all ranks hold; many of them are shared by the ranks. */
+enum { DC_KM_PICK_BLOCK = 256 };
+typedef struct {
+    int64_t most; /* candidates there is room for */
+    int64_t d, trials;
+    int64_t share_from;         /* so many blocks are shared by the ranks */
+    int64_t n_blocks;           /* of the candidates there are */
+    int64_t block_lo, block_hi; /* those that this rank works on */
+    size_t *counts;             /* [P] */
+    float *turned;              /* [own blocks x d x BLOCK] images, column by column */
+    double *weight;             /* [own blocks x BLOCK], 0 after the last candidate */
+    float *d_min;               /* [own blocks x BLOCK] */
+    double *mass;               /* [blocks] sum of weight * d_min */
+    double *potential;          /* [blocks x trials] */
+    double *left;               /* [trials] sums of the potentials */
+    int64_t *drawn;             /* [trials] candidates */
+    float *trial;               /* [trials x d] their images */
+} dc_km_pick;
+DC_CHECKED dc_status dc_km_pick_init(dc_km_pick *p, const dc_part *part, const dc_kmeans_config *cfg, int64_t d,
+                                     int64_t most);
+void dc_km_pick_release(dc_km_pick *p);
+/* Takes m <= most candidates `at` [m x d] with their weights [m]. Local. */
+void dc_km_pick_start(dc_km_pick *p, const dc_part *part, const dc_km_tiles *tiles, const float *at,
+                      const int64_t *weight, int64_t m);
+/* Lowers d_min where candidate `chosen` is nearer. Collective. */
+void dc_km_pick_lower(dc_comm *comm, dc_km_pick *p, const dc_km_tiles *tiles, const float *at, int64_t chosen);
+/* Draws `trials` candidates for centre c of restart r and returns the one that leaves the lowest potential (ties: the
+ * first), or -1 if all candidates lie on centres. Collective. */
+int64_t dc_km_pick_next(dc_comm *comm, dc_km_pick *p, const dc_km_tiles *tiles, const float *at,
+                        const dc_kmeans_config *cfg, int64_t r, int64_t c);
+/* potential[b x trials] of this rank's blocks: the sum of weight * min(d_min, distance) for each of the trials.
+ * Threaded.
+ */
+void dc_km_pick_potentials(const dc_km_pick *p);
+/* Lowers d_min where the first of the trials is nearer, and sets the masses of this rank's blocks. Threaded. */
+void dc_km_pick_lower_blocks(const dc_km_pick *p);
+
+/* Room for the result of K clusters. Local. */
+DC_CHECKED dc_status dc_km_result_init(dc_kmeans_result *out, const dc_rows *rows, int64_t K);
 /* dc_kmeans() with a given limit on the doubles in one reduction, and with the first centres `start` [n_init x K x d]
  * unless that is NULL. */
 DC_CHECKED dc_status dc_kmeans_from(dc_comm *comm, const dc_rows *rows, const dc_kmeans_config *cfg,
@@ -187,6 +351,9 @@ typedef struct {
     dc_km_labels labels;   /* for sparse rows, of a pass */
     double *turned;        /* [K x d] for sparse rows, the sums of a restart */
     double *total;         /* [per_pass*K*(d+1)], at least [d] */
+    dc_km_stay *stay;      /* [R] by restart; NULL: not kept */
+    dc_km_stay **stays;    /* [R] those of a pass */
+    int stay_rests;        /* so many passes do without */
     dc_sum *sum_assign;    /* [1 + K] */
     double *total_assign;  /* [1 + K] */
     float *distance;       /* [n] distance of every row to its nearest centre; used to re-seed empty clusters */
@@ -199,6 +366,9 @@ typedef struct {
     const double *sum, *count;
 } dc_km_sums;
 dc_km_sums dc_km_sums_of(const dc_km_restarts *a, int64_t groups, int64_t g);
+/* What the sum of the rows of a cluster is divided by to get its centre: their number, or on the sphere the length of
+ * the sum. 0: the centre stays. */
+double dc_km_divisor(const dc_kmeans_config *cfg, const double *sum, double count, int64_t d);
 /* Centres [K x d] of slot s. */
 float *dc_km_slot_centers(const dc_km_restarts *a, int64_t s);
 /* Puts the sums and counts of slots [s, s + groups) into a->total. Collective. */

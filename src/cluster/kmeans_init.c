@@ -21,7 +21,7 @@
 typedef struct {
     const dc_km_tiles *tiles;
     const dc_part *part;
-    uint64_t seed;
+    const dc_kmeans_config *cfg;
     int64_t R, K, d, trials;
     float *d_min;        /* [R x n] local */
     double *block_mass;  /* [n_blocks x R] local */
@@ -67,7 +67,7 @@ static dc_status seeding_init(seeding *s, const dc_km_tiles *tiles, const dc_kme
 {
     dc_status st = DC_OK;
     const dc_part *part = tiles->rows->part;
-    *s = (seeding){.tiles = tiles, .part = part, .seed = cfg->seed, .R = cfg->n_init, .K = cfg->K, .d = tiles->d};
+    *s = (seeding){.tiles = tiles, .part = part, .cfg = cfg, .R = cfg->n_init, .K = cfg->K, .d = tiles->d};
     s->trials = dc_km_trials(cfg->K);
     const size_t R = (size_t)s->R, d = (size_t)s->d, n = (size_t)dc_part_rows(part), draws = R * (size_t)s->trials;
     DC_TRY(dc_mem_alloc_raw(&s->d_min, dc_mul_size(R, n), sizeof *s->d_min, "k-means++ distances"));
@@ -88,28 +88,31 @@ out:
     return st;
 }
 
-/* The random number in [0, 1) for draw j of centre c of restart r. */
-static double draw_unit(const seeding *s, int64_t r, int64_t c, int64_t j)
+double dc_km_draw_unit(const dc_kmeans_config *cfg, int64_t r, int64_t c, int64_t j)
 {
     uint32_t w[4];
-    dc_rng4(s->seed, DC_STREAM_KMEANS, (uint64_t)(r * s->K + c), (uint64_t)j, w);
+    dc_rng4(cfg->seed, DC_STREAM_KMEANS, (uint64_t)(r * cfg->K + c), (uint64_t)j, w);
     return dc_rng_unit53(w[0], w[1]);
 }
 
-/* The owner of global row `row` writes it to out. */
-static void take_row(const seeding *s, dc_gidx row, float *out)
+/* The owner of the row that `unit` draws writes it to out. */
+static void take_uniform(const dc_km_tiles *tiles, double unit, float *out)
 {
-    if (row >= s->part->row_lo && row < s->part->row_hi) dc_km_row(s->tiles, row - s->part->row_lo, out);
+    const dc_part *part = tiles->rows->part;
+    const dc_gidx row = DC_MIN((dc_gidx)(unit * (double)part->N), part->N - 1);
+    if (row >= part->row_lo && row < part->row_hi) dc_km_row(tiles, row - part->row_lo, out);
 }
 
-static void take_uniform(const seeding *s, double unit, float *out)
+void dc_km_draw_rows(dc_comm *comm, const dc_km_tiles *tiles, const dc_kmeans_config *cfg, int64_t r, int64_t c,
+                     int64_t count, float *out)
 {
-    take_row(s, DC_MIN((dc_gidx)(unit * (double)s->part->N), s->part->N - 1), out);
+    const size_t values = (size_t)(count * tiles->d);
+    memset(out, 0, values * sizeof *out);
+    for (int64_t i = 0; i < count; i++) take_uniform(tiles, dc_km_draw_unit(cfg, r, c + i, 0), out + i * tiles->d);
+    dc_comm_sum_f32(comm, out, values);
 }
 
-/* Returns the first index at which the running sum of mass[i*stride] exceeds *rest, and subtracts from *rest the sum
- * before that index. If rounding leaves no such index, returns the last index with mass; -1 if there is no mass. */
-static int64_t walk(const double *mass, int64_t n, int64_t stride, double *rest)
+int64_t dc_km_walk(const double *mass, int64_t n, int64_t stride, double *rest)
 {
     int64_t last = -1;
     for (int64_t i = 0; i < n; i++) {
@@ -140,7 +143,8 @@ static void take_from_shard(const seeding *s, int64_t r, int shard, double rest,
 {
     if (shard < s->part->shard_lo || shard >= s->part->shard_hi) return;
     const size_t *first = &s->first_block[shard - s->part->shard_lo];
-    const int64_t b = walk(s->block_mass + first[0] * (size_t)s->R + r, (int64_t)(first[1] - first[0]), s->R, &rest);
+    const int64_t b =
+        dc_km_walk(s->block_mass + first[0] * (size_t)s->R + r, (int64_t)(first[1] - first[0]), s->R, &rest);
     const dc_block block = dc_part_block(s->part, first[0] + (size_t)b);
     const int64_t row = walk_rows(s->d_min + r * dc_part_rows(s->part), block.lo, block.hi, rest);
     dc_km_row(s->tiles, row, out);
@@ -167,14 +171,14 @@ static void draw_candidates(dc_comm *comm, seeding *s, int64_t c)
         double total = 0;
         for (int64_t v = 0; v < s->part->V; v++) total += s->shard_mass[v * s->R + r];
         for (int64_t j = 0; j < s->trials; j++) {
-            const double unit = draw_unit(s, r, c, j);
+            const double unit = dc_km_draw_unit(s->cfg, r, c, j);
             double rest = unit * total;
-            const int64_t shard = walk(s->shard_mass + r, s->part->V, s->R, &rest);
+            const int64_t shard = dc_km_walk(s->shard_mass + r, s->part->V, s->R, &rest);
             float *out = s->candidate + (r * s->trials + j) * s->d;
             if (shard >= 0)
                 take_from_shard(s, r, (int)shard, rest, out);
             else
-                take_uniform(s, unit, out);
+                take_uniform(s->tiles, unit, out);
         }
     }
     dc_comm_sum_f32(comm, s->candidate, values);
@@ -192,13 +196,6 @@ static void choose(dc_comm *comm, seeding *s)
             if (s->potential[j] < s->potential[best]) best = j;
         memcpy(s->newest + r * s->d, s->candidate + best * s->d, (size_t)s->d * sizeof *s->newest);
     }
-}
-
-static void first_centers(dc_comm *comm, seeding *s)
-{
-    memset(s->newest, 0, (size_t)(s->R * s->d) * sizeof *s->newest);
-    for (int64_t r = 0; r < s->R; r++) take_uniform(s, draw_unit(s, r, 0, 0), s->newest + r * s->d);
-    dc_comm_sum_f32(comm, s->newest, (size_t)(s->R * s->d));
 }
 
 dc_status dc_km_seed_bytes(const dc_km_tiles *tiles, const dc_kmeans_config *cfg, size_t *bytes)
@@ -219,7 +216,7 @@ dc_status dc_km_seed(dc_comm *comm, const dc_km_tiles *tiles, const dc_kmeans_co
     for (int64_t i = 0; i < s.R * dc_part_rows(s.part); i++) s.d_min[i] = INFINITY;
     for (int64_t c = 0; c < s.K; c++) {
         if (c == 0) {
-            first_centers(comm, &s);
+            for (int64_t r = 0; r < s.R; r++) dc_km_draw_rows(comm, tiles, cfg, r, 0, 1, s.newest + r * s.d);
         } else {
             dc_km_project(tiles, s.newest, s.R, &s.image);
             dc_km_lower(tiles, &s.image, s.R, s.d_min, s.block_mass);

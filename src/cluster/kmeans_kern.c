@@ -13,7 +13,7 @@
 #include <omp.h>
 #include <string.h>
 
-enum { COLUMNS = 512 };
+enum { COLUMNS = 512, PRODUCTS = 16 };
 
 /* ---- Nearest centre --------------------------------------------------------------------------------------------- */
 
@@ -107,6 +107,207 @@ static void find_nearest(const dc_km_tiles *t, const race *r, dc_km_scratch *s, 
     if (n) decide(t, r, s, tile, index, n);
 }
 
+/* Any order of summation will do for the bounds. */
+static float dot(const float *restrict a, const float *restrict b, int64_t d)
+{
+    float lane[PRODUCTS] = {0}, sum = 0;
+    int64_t i = 0;
+    for (; i + PRODUCTS <= d; i += PRODUCTS)
+        for (int l = 0; l < PRODUCTS; l++) lane[l] += a[i + l] * b[i + l];
+    for (int l = 0; i + l < d; l++) lane[l] += a[i + l] * b[i + l];
+    for (int l = 0; l < PRODUCTS; l++) sum += lane[l];
+    return sum;
+}
+
+/* Labels row i of the tile, to which only the centres of `few` may be the nearest. */
+static void decide_few(const dc_km_tiles *t, const race *r, dc_km_scratch *s, const dc_km_tile *tile, int64_t i,
+                       dc_km_few *few)
+{
+    const dc_km_centers *c = r->centers;
+    dc_soft_lane distance[1];
+    float best = INFINITY, second = INFINITY;
+    double nearest = INFINITY;
+    for (int j = 0; j < few->n; j++) {
+        const int64_t k = r->first + few->center[j];
+        const float product = dot(s->u + i * t->d, c->image + k * t->d, t->d);
+        const float v = c->low[k] - 2 * product - s->reach[i] * c->slack[k], loser = v < best ? best : v;
+        few->low[j] = v;
+        second = loser < second ? loser : second;
+        if (v < best) s->label[i] = few->center[j];
+        best = v < best ? v : best;
+    }
+    s->best[i] = best;
+    const float bound = upper_bound(r, s, i);
+    if (second > bound) return;
+    for (int j = 0; j < few->n; j++) {
+        if (few->low[j] > bound) continue;
+        dc_soft_distances(tile->x + i * t->d, 1, c->at, r->first + few->center[j], 1, t->d, distance);
+        if (!(distance[0][0] < nearest)) continue;
+        nearest = distance[0][0];
+        s->label[i] = few->center[j];
+    }
+}
+
+/* Labels the n rows index[n] of the tile by their distances to all centres. */
+static void decide_all(const dc_km_tiles *t, const race *r, dc_km_scratch *s, const dc_km_tile *tile,
+                       const int64_t *index, int64_t n)
+{
+    dc_soft_lane distance;
+    int32_t label[DC_SOFT_LANES];
+    for (int64_t l = 0; l < n; l++)
+        memcpy(s->doubtful + l * t->d, tile->x + index[l] * t->d, (size_t)t->d * sizeof *s->doubtful);
+    dc_soft_nearest(s->doubtful, n, r->centers->at + r->first * t->d, r->K, t->d, distance, label);
+    for (int64_t l = 0; l < n; l++) s->label[index[l]] = label[l];
+}
+
+/* Whether the bounds of the pass before prove that none of the slow centres is nearer to row i of the tile than its
+ * own; s->best[i]: its own score is not above this. */
+static bool may_stay(const dc_km_tiles *t, const race *r, const dc_km_scratch *s, const dc_km_tile *tile, int64_t i,
+                     const dc_km_stay *y)
+{
+    const dc_km_centers *c = r->centers;
+    const int64_t row = tile->lo + i, k = r->first + y->label[row];
+    const float beyond = (float)((double)y->beyond[row] - y->moved);
+    if (!(beyond > 0) || y->is_fast[y->label[row]]) return false;
+    const float slack = s->reach[i] * c->slack[k], product = dot(s->u + i * t->d, c->image + k * t->d, t->d);
+    s->best[i] = c->norm[k] - 2 * product + 1.02F * (c->norm[k] - c->low[k] + slack);
+    return (s->square[i] + s->best[i]) * 1.00001F < beyond * beyond * 0.99999F;
+}
+
+/* Less than the distance of row i to centres whose scores are not below `low`. */
+static float distance_beyond(const dc_km_tiles *t, const dc_km_scratch *s, int64_t i, float low)
+{
+    const float rounding = 4 * 0x1p-23F * (float)(t->d + 8), square = s->square[i] * (1 - rounding) + low;
+    return square > 0 ? 0.99999F * sqrtf(square) : 0;
+}
+
+/* Keeps what the scores prove of row i: `low` is below the scores of all centres but the nearest. */
+static void keep(const dc_km_tiles *t, const dc_km_scratch *s, const dc_km_tile *tile, int64_t i, float low,
+                 dc_km_stay *y)
+{
+    const double beyond = (double)distance_beyond(t, s, i, low);
+    y->label[tile->lo + i] = s->label[i];
+    y->beyond[tile->lo + i] = (float)((beyond + y->moved) * (1 - 0x1p-22));
+}
+
+/* Lowest of the lower bounds of `few` but for centre `label`; their limit if there are no others. */
+static float low_of_others(const dc_km_few *few, int32_t label)
+{
+    float low = few->limit;
+    for (int j = 0; j < few->n; j++)
+        if (few->center[j] != label && few->low[j] < low) low = few->low[j];
+    return low;
+}
+
+/* Of n rows that may stay, which are listed in s->order, lists in s->active those to which a fast centre may be nearer,
+ * and lowers what is known of the others; returns how many it lists. */
+static int64_t find_fast(const dc_km_tiles *t, dc_km_scratch *s, const dc_km_tile *tile, int64_t n, const dc_km_stay *y)
+{
+    float *lowest = s->second;
+    int64_t n_active = 0;
+    if (y->n_fast == 0) return 0;
+    dc_km_rough_load(s->u, s->square, s->order, n, t->d, &s->rough);
+    dc_km_rough_lowest(&y->fast, n, &s->rough, lowest);
+    for (int64_t a = 0; a < n; a++) {
+        const int64_t i = s->order[a];
+        const double beyond = (double)distance_beyond(t, s, i, lowest[a]);
+        float *known = &y->beyond[tile->lo + i];
+        if (!((double)(s->square[i] + s->best[i]) * 1.00001 < beyond * beyond))
+            s->active[n_active++] = (int32_t)i;
+        else if (beyond + y->moved < (double)*known)
+            *known = (float)((beyond + y->moved) * (1 - 0x1p-22));
+    }
+    return n_active;
+}
+
+/* Lists in s->active the rows of the tile whose labels may change; the others get the labels that they had. */
+static int64_t find_active(const dc_km_tiles *t, const race *r, dc_km_scratch *s, const dc_km_tile *tile,
+                           const dc_km_stay *y)
+{
+    const float rounding = 0x1p-23F * (float)(t->d + 8);
+    int64_t n = 0, n_active = 0;
+    for (int64_t i = 0; i < tile->n; i++) {
+        s->square[i] = s->length[i] * s->length[i] * (1 + rounding);
+        if (!y || !y->known || !may_stay(t, r, s, tile, i, y)) continue;
+        s->label[i] = y->label[tile->lo + i];
+        s->order[n++] = (int32_t)i;
+    }
+    if (n) n_active = find_fast(t, s, tile, n, y);
+    s->stayed += n - n_active;
+    for (int64_t i = 0, a = 0; i < tile->n; i++) {
+        if (a < n && s->order[a] == i)
+            a++;
+        else
+            s->active[n_active++] = (int32_t)i;
+    }
+    return n_active;
+}
+
+/* Sets s->label by rough scores; returns false if they leave too many centres. Then the next tiles do without them. */
+static bool find_roughly(const dc_km_tiles *t, const race *r, dc_km_scratch *s, const dc_km_tile *tile, dc_km_stay *y)
+{
+    enum { HARD = DC_SOFT_LANES, REST = 31 };
+    const dc_km_rough *rough = &r->centers->rough;
+    int64_t hard[HARD], n_hard = 0;
+    if (s->gives_up > 0) {
+        s->gives_up--;
+        return false;
+    }
+    const int64_t n = find_active(t, r, s, tile, y);
+    dc_km_rough_load(s->u, s->square, s->active, n, t->d, &s->rough);
+    dc_km_rough_rule_out(rough, r->first / rough->run, r->K, n, y ? y->reach : 0, &s->rough);
+    for (int64_t a = 0; a < n; a++) {
+        const int64_t i = s->active[a];
+        dc_km_few *f = &s->rough.few[a];
+        if (f->many && n_hard == HARD) {
+            s->gives_up = REST;
+            return false;
+        }
+        if (f->many)
+            hard[n_hard++] = i;
+        else if (f->n == 1)
+            s->label[i] = f->center[0];
+        else
+            decide_few(t, r, s, tile, i, f);
+        if (y && !f->many) keep(t, s, tile, i, low_of_others(f, s->label[i]), y);
+    }
+    if (n_hard) decide_all(t, r, s, tile, hard, n_hard);
+    for (int64_t h = 0; y && h < n_hard; h++) keep(t, s, tile, hard[h], -INFINITY, y);
+    return true;
+}
+
+/* dc_km_find_nearest() with what is known from the pass before, unless y is NULL. */
+static void find_of_run(const dc_km_tiles *t, const race *r, const dc_km_tile *tile, dc_km_scratch *s, dc_km_stay *y)
+{
+    if (r->centers->rough.run && find_roughly(t, r, s, tile, y)) return;
+    dc_km_score(t, r->centers, r->first, r->K, tile, s);
+    find_nearest(t, r, s, tile);
+    for (int64_t i = 0; y && i < tile->n; i++) keep(t, s, tile, i, -INFINITY, y);
+}
+
+void dc_km_find_nearest(const dc_km_tiles *t, const dc_km_centers *c, int64_t first, int64_t m, const dc_km_tile *tile,
+                        dc_km_scratch *s)
+{
+    const race r = {s->score, c, first, m};
+    find_of_run(t, &r, tile, s, NULL);
+}
+
+/* Sets s->label for restart g of `groups`; g runs from 0 on for each tile. Scores of as many restarts as fit are
+ * computed together. y: what is known of the rows, or NULL. */
+static void find_of_group(const dc_km_tiles *t, const dc_km_centers *c, int64_t g, int64_t groups,
+                          const dc_km_tile *tile, dc_km_scratch *s, dc_km_stay *y)
+{
+    const int64_t K = t->K, together = t->panel / K, in_panel = g % together;
+    if (c->rough.run) {
+        const race r = {s->score, c, g * K, K};
+        find_of_run(t, &r, tile, s, y);
+        return;
+    }
+    const race r = {s->score + in_panel * K * DC_KM_TILE, c, g * K, K};
+    if (in_panel == 0) dc_km_score(t, c, g * K, K * DC_MIN(together, groups - g), tile, s);
+    find_nearest(t, &r, s, tile);
+}
+
 /* ---- Lloyd ------------------------------------------------------------------------------------------------------ */
 
 /* order[start[k] .. start[k+1]) = rows of the tile with label k, ascending. */
@@ -151,15 +352,12 @@ void dc_km_block_lloyd(void *ctx, const dc_block *block, int thread, double *lea
     const dc_km_lloyd *a = ctx;
     const dc_km_tiles *t = a->tiles;
     dc_km_scratch *s = &t->scratch[thread];
-    const int64_t K = t->K, d = t->d, together = t->panel / K;
+    const int64_t K = t->K, d = t->d;
     double *counts = leaf + a->groups * K * d;
     for (int64_t lo = block->lo; lo < block->hi; lo += DC_KM_TILE) {
         const dc_km_tile tile = dc_km_load(t, lo, block->hi, s);
         for (int64_t g = 0; g < a->groups; g++) {
-            const int64_t in_panel = g % together;
-            const race r = {s->score + in_panel * K * DC_KM_TILE, a->centers, g * K, K};
-            if (in_panel == 0) dc_km_score(t, a->centers, g * K, K * DC_MIN(together, a->groups - g), &tile, s);
-            find_nearest(t, &r, s, &tile);
+            find_of_group(t, a->centers, g, a->groups, &tile, s, a->stay ? a->stay[g] : NULL);
             add_tile_to_clusters(t, s, &tile, leaf + g * K * d, counts + g * K);
         }
     }
@@ -168,14 +366,11 @@ void dc_km_block_lloyd(void *ctx, const dc_block *block, int thread, double *lea
 static void label_block(const dc_km_tiles *t, const dc_km_centers *centers, const dc_block *block, dc_km_scratch *s,
                         const dc_km_labels *out)
 {
-    const int64_t K = t->K, groups = out->groups, together = t->panel / K;
+    const int64_t groups = out->groups;
     for (int64_t lo = block->lo; lo < block->hi; lo += DC_KM_TILE) {
         const dc_km_tile tile = dc_km_load(t, lo, block->hi, s);
         for (int64_t g = 0; g < groups; g++) {
-            const int64_t in_panel = g % together;
-            const race r = {s->score + in_panel * K * DC_KM_TILE, centers, g * K, K};
-            if (in_panel == 0) dc_km_score(t, centers, g * K, K * DC_MIN(together, groups - g), &tile, s);
-            find_nearest(t, &r, s, &tile);
+            find_of_group(t, centers, g, groups, &tile, s, NULL);
             for (int64_t i = 0; i < tile.n; i++) out->label[(lo + i) * groups + g] = s->label[i];
         }
     }
@@ -210,12 +405,10 @@ void dc_km_block_assign(void *ctx, const dc_block *block, int thread, double *le
     const dc_km_assign *a = ctx;
     const dc_km_tiles *t = a->tiles;
     dc_km_scratch *s = &t->scratch[thread];
-    const race r = {s->score, a->centers, 0, t->K};
     const double unit = (double)t->unit;
     for (int64_t lo = block->lo; lo < block->hi; lo += DC_KM_TILE) {
         const dc_km_tile tile = dc_km_load(t, lo, block->hi, s);
-        dc_km_score(t, a->centers, 0, t->K, &tile, s);
-        find_nearest(t, &r, s, &tile);
+        dc_km_find_nearest(t, a->centers, 0, t->K, &tile, s);
         for (int64_t i = 0; i < tile.n; i++) {
             const int32_t k = s->label[i];
             const double distance = dc_km_distance_of(t, &tile, i, a->centers, k, s);

@@ -5,8 +5,7 @@
  * matrix, and one pass over the rows serves as many restarts as fit into one reduction. The reduction gives every rank
  * the sums and counts of their clusters, and every rank updates its own copy of the centres in the same way. If S_k is
  * the sum of the rows of cluster k and n_k their number, the inertia of a pass is sum |x|^2 - 2 sum_k c_k.S_k +
- * sum_k n_k |c_k|^2; computing it costs almost nothing. Bounds that avoid some of the distances (Elkan, Hamerly) are
- * not used: for the usual K, a GEMM over all distances is faster than their bookkeeping. */
+ * sum_k n_k |c_k|^2; computing it costs almost nothing. */
 #include "kmeans_impl.h"
 
 #include "dcmpi/comm.h"
@@ -46,6 +45,39 @@ static void sparse_pass(dc_comm *comm, dc_km_restarts *a, int64_t groups)
     for (int64_t k = 0; k < m; k++) count[k] = (double)a->labels.count[k];
 }
 
+/* What is known of the rows for slots [s, s + groups), or NULL. */
+static dc_km_stay *const *stays_of(dc_km_restarts *a, int64_t s, int64_t groups)
+{
+    if (!a->stay) return NULL;
+    if (a->stay_rests > 0) {
+        a->stay_rests--;
+        for (int64_t g = 0; g < groups; g++) a->stay[a->slots[s + g].id].known = false;
+        return NULL;
+    }
+    for (int t = 0; t < a->tiles.n_threads; t++) a->tiles.scratch[t].stayed = 0;
+    for (int64_t g = 0; g < groups; g++) {
+        a->stays[g] = &a->stay[a->slots[s + g].id];
+        dc_km_stay_move(a->stays[g], &a->tiles, &a->images, g * a->K);
+    }
+    return a->stays;
+}
+
+/* After a pass with bounds: if those that it got kept few labels, the next passes do without. This only changes how
+ * long a pass takes. */
+static void judge_stays(dc_km_restarts *a, int64_t groups)
+{
+    static const double WORTH = 0.3;
+    enum { RESTS = 3 };
+    int64_t stayed = 0, ready = 0;
+    for (int t = 0; t < a->tiles.n_threads; t++) stayed += a->tiles.scratch[t].stayed;
+    for (int64_t g = 0; g < groups; g++) {
+        ready += a->stays[g]->looked;
+        a->stays[g]->looked = a->stays[g]->reach > 0;
+        a->stays[g]->known = true;
+    }
+    if ((double)stayed < WORTH * (double)(ready * dc_part_rows(a->tiles.rows->part))) a->stay_rests = RESTS;
+}
+
 void dc_km_lloyd_pass(dc_comm *comm, dc_km_restarts *a, int64_t s, int64_t groups)
 {
     dc_km_project(&a->tiles, dc_km_slot_centers(a, s), groups * a->K, &a->images);
@@ -53,8 +85,9 @@ void dc_km_lloyd_pass(dc_comm *comm, dc_km_restarts *a, int64_t s, int64_t group
         sparse_pass(comm, a, groups);
         return;
     }
-    dc_km_lloyd ctx = {&a->tiles, &a->images, groups};
+    dc_km_lloyd ctx = {&a->tiles, &a->images, groups, stays_of(a, s, groups)};
     dc_sum_over_blocks(comm, a->sum, dc_km_block_lloyd, &ctx, a->total);
+    if (ctx.stay) judge_stays(a, groups);
 }
 
 void dc_km_assign_pass(dc_comm *comm, dc_km_restarts *a, int64_t s, int32_t *label, float *distance)
@@ -77,15 +110,24 @@ double dc_km_inertia(const dc_km_restarts *a, const float *centers, const dc_km_
     return inertia;
 }
 
+double dc_km_divisor(const dc_kmeans_config *cfg, const double *sum, double count, int64_t d)
+{
+    double squares = 0;
+    if (!cfg->spherical) return count;
+    for (int64_t c = 0; c < d; c++) squares += sum[c] * sum[c];
+    return sqrt(squares);
+}
+
 /* Moves the centre of each non-empty cluster to its mean; returns the sum of the squared shifts. */
 static double move_centers(const dc_km_restarts *a, float *centers, const dc_km_sums *sums)
 {
     double shift = 0;
     for (int64_t k = 0; k < a->K; k++) {
-        if (sums->count[k] == 0) continue;
+        const double divisor = dc_km_divisor(a->cfg, sums->sum + k * a->d, sums->count[k], a->d);
+        if (divisor == 0) continue;
         for (int64_t c = 0; c < a->d; c++) {
             float *mu = &centers[k * a->d + c];
-            const float mean = (float)(sums->sum[k * a->d + c] / sums->count[k]);
+            const float mean = (float)(sums->sum[k * a->d + c] / divisor);
             const double diff = (double)mean - (double)*mu;
             shift += diff * diff;
             *mu = mean;

@@ -87,6 +87,29 @@ static void lower_block(const dc_km_tiles *t, const dc_block *block, dc_km_scrat
     }
 }
 
+void dc_km_block_owners(void *ctx, const dc_block *block, int thread, double *leaf)
+{
+    const dc_km_owners *a = ctx;
+    const dc_km_tiles *t = a->tiles;
+    const dc_km_centers *c = a->candidates;
+    dc_km_scratch *s = &t->scratch[thread];
+    const double unit = (double)t->unit;
+    for (int64_t lo = block->lo; lo < block->hi; lo += DC_KM_TILE) {
+        const dc_km_tile tile = dc_km_load(t, lo, block->hi, s);
+        for (int64_t first = 0; first < c->m; first += t->panel) {
+            dc_km_find_nearest(t, c, first, DC_MIN(t->panel, c->m - first), &tile, s);
+            for (int64_t i = 0; i < tile.n; i++) {
+                const int64_t j = first + s->label[i];
+                const float distance = (float)(dc_km_distance_of(t, &tile, i, c, j, s) * unit * unit);
+                if (!(distance < a->d_min[lo + i])) continue;
+                a->d_min[lo + i] = distance;
+                a->owner[lo + i] = (int32_t)(a->number + j);
+            }
+        }
+        for (int64_t i = lo; i < lo + tile.n; i++) leaf[0] += (double)a->d_min[i];
+    }
+}
+
 void dc_km_lower(const dc_km_tiles *tiles, const dc_km_centers *newest, int64_t restarts, float *d_min, double *mass)
 {
     const dc_part *part = tiles->rows->part;

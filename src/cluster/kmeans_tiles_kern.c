@@ -35,6 +35,11 @@ static dc_status dense_init(dc_km_scratch *s, const dc_km_tiles *t)
 {
     dc_status st = DC_OK;
     const size_t d = (size_t)t->d;
+    if (dc_km_rough_pays(t->K, t->d)) {
+        DC_TRY(dc_km_rough_rows_init(&s->rough, t->d));
+        DC_TRY(dc_mem_alloc(&s->active, DC_KM_TILE, sizeof *s->active, "k-means tile"));
+        DC_TRY(dc_mem_alloc(&s->square, DC_KM_TILE, sizeof *s->square, "k-means lengths of a tile"));
+    }
     if (!t->rows->X) DC_TRY(dc_mem_alloc(&s->x, DC_KM_TILE * d, sizeof *s->x, "k-means tile"));
     DC_TRY(dc_mem_alloc(&s->u, DC_KM_TILE * d, sizeof *s->u, "k-means tile"));
 out:
@@ -61,6 +66,9 @@ out:
 static void scratch_release(dc_km_scratch *s)
 {
     if (s->reach != s->length) dc_mem_free(&s->reach);
+    dc_km_rough_rows_release(&s->rough);
+    dc_mem_free(&s->active);
+    dc_mem_free(&s->square);
     dc_mem_free(&s->ptr);
     dc_mem_free(&s->val);
     dc_mem_free(&s->row_score);
@@ -113,8 +121,19 @@ out:
     return st;
 }
 
+dc_status dc_km_runs_init(dc_km_centers *c, const dc_km_tiles *t, int64_t m, int64_t run)
+{
+    dc_status st = DC_OK;
+    DC_TRY(dc_km_centers_init(c, m, t->d));
+    if (!t->csr && dc_km_rough_pays(t->K, t->d)) DC_TRY(dc_km_rough_init(&c->rough, m, run, t->d));
+out:
+    if (st != DC_OK) dc_km_centers_release(c);
+    return st;
+}
+
 void dc_km_centers_release(dc_km_centers *c)
 {
+    dc_km_rough_release(&c->rough);
     dc_mem_free(&c->image);
     dc_mem_free(&c->square);
     dc_mem_free(&c->norm);
@@ -136,8 +155,7 @@ static float length_of(const float *u, int64_t d)
 
 /* ---- Tiles ------------------------------------------------------------------------------------------------------ */
 
-/* Applies shift and unit with a single rounding, as both products are exact. */
-static void shift_row(const dc_km_tiles *t, const float *restrict x, float *restrict u)
+void dc_km_shift_row(const dc_km_tiles *t, const float *restrict x, float *restrict u)
 {
     const float *restrict shift = t->shift, unit = t->unit;
     for (int64_t c = 0; c < t->d; c++) u[c] = x[c] * unit - shift[c] * unit;
@@ -159,7 +177,7 @@ dc_km_tile dc_km_load(const dc_km_tiles *t, int64_t lo, int64_t hi, dc_km_scratc
         return tile;
     }
     for (int64_t i = 0; i < n; i++) {
-        shift_row(t, tile.x + i * d, s->u + i * d);
+        dc_km_shift_row(t, tile.x + i * d, s->u + i * d);
         s->length[i] = length_of(s->u + i * d, d);
     }
     memset(s->u + n * d, 0, (size_t)((DC_KM_TILE - n) * d) * sizeof *s->u);
@@ -204,10 +222,11 @@ void dc_km_project(const dc_km_tiles *t, const float *at, int64_t m, dc_km_cente
     }
     for (int64_t k = 0; k < m; k++) {
         double squares = 0;
-        shift_row(t, at + k * d, c->image + k * d);
+        dc_km_shift_row(t, at + k * d, c->image + k * d);
         for (int64_t i = 0; i < d; i++) squares += (double)c->image[k * d + i] * (double)c->image[k * d + i];
         set_bounds(c, k, squares, d);
     }
+    if (c->rough.run) dc_km_rough_project(t, c);
 }
 
 /* Runs in this thread alone, because a GEMM on several threads may split the sum over the columns. A loop over one

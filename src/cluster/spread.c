@@ -30,6 +30,7 @@ static void add_rows(const spread *s, int64_t lo, int64_t n, const float *z, dou
 {
     for (int64_t i = 0; i < n; i++) {
         const int64_t k = s->label[lo + i];
+        if (k < 0 || k >= s->K) continue;
         for (int64_t j = 0; j < s->d; j++) {
             const double at = (double)z[i * s->d + j];
             const double e = s->centers ? at - (double)s->centers[k * s->d + j] : 0;
@@ -54,6 +55,7 @@ static void add_value(const void *ctx, int64_t column, int64_t row, float value,
 {
     const spread *s = ctx;
     const int64_t k = s->label[row];
+    if (k < 0 || k >= s->K) return;
     const double at = (double)value, e = s->centers ? at - (double)s->centers[k * s->d + column] : 0;
     leaf[k] += s->centers ? e * e : at;
     leaf[s->K + k]++;
@@ -66,51 +68,82 @@ static double with_zeros(const spread *s, const double *total, const int64_t *si
     return of[k] + ((double)size[k] - of[s->K + k]) * center * center;
 }
 
-static dc_status sparse_mean_of(dc_comm *comm, const dc_rows *rows, const spread *s, float *out)
+/* What the sums of K clusters need. */
+typedef struct {
+    dc_sum *sum; /* or, for sparse rows: */
+    dc_csr_sum *by_column;
+    int64_t *size; /* [K] */
+    double *total; /* sums and sizes; for sparse rows [d x 2 K] */
+    float *tile;
+} buffers;
+
+static bool is_sparse(const dc_rows *rows)
+{
+    return rows->csr && dc_csr_pays(rows->csr, rows->part->N);
+}
+
+static dc_status buffers_init(buffers *b, const dc_rows *rows, int64_t K)
 {
     dc_status st = DC_OK;
-    dc_csr_sum *sum = NULL;
-    double *total = NULL;
-    int64_t *size = NULL;
-    const size_t m = 2 * (size_t)s->K;
-    DC_TRY_ALL(comm, dc_mem_alloc(&total, dc_mul_size((size_t)s->d, m), sizeof *total, "moments of clusters"));
-    DC_TRY_ALL(comm, dc_mem_alloc(&size, (size_t)s->K, sizeof *size, "sizes of clusters"));
-    DC_TRY_ALL(comm, dc_csr_sum_create(&sum, rows->part, rows->csr, m));
-    for (int64_t i = 0; i < dc_part_rows(rows->part); i++) size[s->label[i]]++;
-    dc_comm_sum_i64(comm, size, (size_t)s->K);
-    dc_csr_sum_total(comm, sum, m, add_value, s, total);
+    const size_t d = (size_t)rows->d, k = (size_t)K, tiles = rows->X ? 0 : (size_t)omp_get_max_threads() * TILE;
+    const size_t sums = is_sparse(rows) ? dc_mul_size(d, 2 * k) : dc_mul_size(k, d + 1);
+    DC_TRY(dc_mem_alloc(&b->total, sums, sizeof *b->total, "moments of clusters"));
+    if (is_sparse(rows)) {
+        DC_TRY(dc_mem_alloc(&b->size, k, sizeof *b->size, "sizes of clusters"));
+        DC_TRY(dc_csr_sum_create(&b->by_column, rows->part, rows->csr, 2 * k));
+    } else {
+        DC_TRY(dc_mem_alloc(&b->tile, tiles * d, sizeof *b->tile, "tiles of rows"));
+        DC_TRY(dc_sum_create(&b->sum, rows->part, sums));
+    }
+out:
+    return st;
+}
+
+static void buffers_release(buffers *b)
+{
+    dc_sum_destroy(&b->sum);
+    dc_csr_sum_destroy(&b->by_column);
+    dc_mem_free(&b->size);
+    dc_mem_free(&b->total);
+    dc_mem_free(&b->tile);
+}
+
+static void sparse_mean_of(dc_comm *comm, const spread *s, const buffers *b, float *out)
+{
+    for (int64_t i = 0; i < dc_part_rows(s->rows->part); i++)
+        if (s->label[i] >= 0 && s->label[i] < s->K) b->size[s->label[i]]++;
+    dc_comm_sum_i64(comm, b->size, (size_t)s->K);
+    dc_csr_sum_total(comm, b->by_column, 2 * (size_t)s->K, add_value, s, b->total);
     for (int64_t k = 0; k < s->K; k++)
         for (int64_t c = 0; c < s->d; c++)
-            out[k * s->d + c] = size[k] > 0 ? (float)(with_zeros(s, total, size, k, c) / (double)size[k]) : 0;
-out:
-    dc_csr_sum_destroy(&sum);
-    dc_mem_free(&total);
-    dc_mem_free(&size);
-    return st;
+            out[k * s->d + c] =
+                b->size[k] > 0 ? (float)(with_zeros(s, b->total, b->size, k, c) / (double)b->size[k]) : 0;
+}
+
+static void dense_mean_of(dc_comm *comm, spread *s, const buffers *b, float *out)
+{
+    const int64_t n = s->K * s->d;
+    s->tile = b->tile;
+    dc_sum_over_blocks(comm, b->sum, add_block, s, b->total);
+    for (int64_t i = 0; i < n; i++) {
+        const double size = b->total[n + i / s->d];
+        out[i] = size > 0 ? (float)(b->total[i] / size) : 0;
+    }
 }
 
 static dc_status mean_of(dc_comm *comm, const dc_rows *rows, const float *centers, const int32_t *label, int64_t K,
                          float *out)
 {
     dc_status st = DC_OK;
-    dc_sum *sum = NULL;
-    double *total = NULL;
-    const int64_t d = rows->d, n = K * d;
-    spread s = {.rows = rows, .centers = centers, .label = label, .K = K, .d = d};
-    if (rows->csr && dc_csr_pays(rows->csr, rows->part->N)) return sparse_mean_of(comm, rows, &s, out);
-    const size_t tiles = rows->rows ? (size_t)omp_get_max_threads() * TILE : 0;
-    DC_TRY_ALL(comm, dc_mem_alloc(&s.tile, tiles * (size_t)d, sizeof *s.tile, "tiles of rows"));
-    DC_TRY_ALL(comm, dc_mem_alloc(&total, (size_t)(n + K), sizeof *total, "moments of clusters"));
-    DC_TRY_ALL(comm, dc_sum_create(&sum, rows->part, (size_t)(n + K)));
-    dc_sum_over_blocks(comm, sum, add_block, &s, total);
-    for (int64_t i = 0; i < n; i++) {
-        const double size = total[n + i / d];
-        out[i] = size > 0 ? (float)(total[i] / size) : 0;
-    }
+    buffers b = {0};
+    spread s = {.rows = rows, .centers = centers, .label = label, .K = K, .d = rows->d};
+    DC_TRY_ALL(comm, buffers_init(&b, rows, K));
+    if (b.by_column)
+        sparse_mean_of(comm, &s, &b, out);
+    else
+        dense_mean_of(comm, &s, &b, out);
 out:
-    dc_sum_destroy(&sum);
-    dc_mem_free(&total);
-    dc_mem_free(&s.tile);
+    buffers_release(&b);
     return st;
 }
 
@@ -123,4 +156,14 @@ dc_status dc_cluster_variances(dc_comm *comm, const dc_rows *rows, const float *
 dc_status dc_cluster_means(dc_comm *comm, const dc_rows *rows, const int32_t *label, int64_t K, float *out)
 {
     return mean_of(comm, rows, NULL, label, K, out);
+}
+
+dc_status dc_cluster_means_bytes(const dc_rows *rows, int64_t K, size_t *bytes)
+{
+    buffers b = {0};
+    const size_t before = dc_mem_current_bytes();
+    const dc_status st = buffers_init(&b, rows, K);
+    *bytes = dc_mem_current_bytes() - before;
+    buffers_release(&b);
+    return st;
 }

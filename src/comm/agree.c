@@ -72,6 +72,7 @@ static void record_error_of(dc_comm *comm, int worst, dc_status local, dc_status
 
 dc_status dc_agree(dc_comm *comm, dc_status local)
 {
+    local = dc_error_late(local);
     int64_t key = (severity(local) << 32) + (comm->size - 1 - comm->rank); /* among equals the lowest rank wins */
     dc_comm_max_i64(comm, &key, 1);
     const dc_status agreed = status_of(key >> 32);

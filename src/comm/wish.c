@@ -99,6 +99,7 @@ static void look_around(dc_wish *w, double now)
 double dc_wish_ask(dc_wish *w)
 {
     if (!w) return 0;
+    if (dc_error_late(DC_OK) != DC_OK) want_stop(w, "an error", dc_clock_now_s());
     if (dc_signals_stops() > 0) want_stop(w, dc_signals_stop_name(), dc_signals_stop_time());
     bool save = dc_signals_saves() > w->saves_done;
     if (w->root) {
@@ -174,14 +175,18 @@ void dc_wish_poll(dc_comm *comm, dc_wish *w)
 
 dc_status dc_wish_poll_stop(dc_comm *comm)
 {
+    dc_status st = DC_OK;
     dc_wish *w = comm->wish;
     bool stop;
     if (!w) return DC_OK;
     dc_wish_poll(comm, w);
     (void)dc_wish_takes_save(w, &stop);
     if (!stop) return DC_OK;
+    DC_TRY_ALL(comm, DC_OK); /* an error may be the reason (dc_error_late) */
     dc_wish_agree_on_reason(comm, w);
-    return DC_STOPPED;
+    st = DC_STOPPED;
+out:
+    return st;
 }
 
 const char *dc_wish_reason(const dc_wish *w)

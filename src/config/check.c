@@ -60,6 +60,18 @@ static bool is_for_a_sweep(const dc_origins *from, const dc_key *key)
     return from->key[dc_key_index(key)].line > 0 && key->verbs == DC_USE_SWEEP;
 }
 
+/* Whether the deck sets a key of other verbs to its default, which changes nothing: `dcmpi config` writes all keys. */
+static bool is_idle(const dc_config *cfg, const dc_origins *from, const dc_key *key, unsigned verb)
+{
+    dc_config defaults;
+    char value[DC_VALUE_TEXT_MAX], usual[DC_VALUE_TEXT_MAX];
+    if (from->key[dc_key_index(key)].line <= 0 || (key->verbs & verb)) return false;
+    dc_config_defaults(&defaults);
+    dc_key_format(cfg, key, value);
+    dc_key_format(&defaults, key, usual);
+    return strcmp(value, usual) == 0;
+}
+
 /* True if the deck sets the key and `fit` with this deck alone would use it: then the key is meant for such a run. */
 static bool is_for_another_run(const dc_config *deck, const dc_origins *from, const dc_key *key)
 {
@@ -81,7 +93,7 @@ static dc_status check_use(const dc_config *cfg, const dc_config *deck, dc_origi
     const dc_key_origin *at = &from->key[dc_key_index(key)];
     if (!at->set || at->failed || is_undecided(from, key)) return DC_OK;
     if (dc_key_in_use(cfg, key, verb, why, sizeof why) || is_of_another_method(cfg, from, key) ||
-        is_for_a_sweep(from, key))
+        is_for_a_sweep(from, key) || is_idle(cfg, from, key, verb))
         return DC_OK;
     /* A deck with model.weights may keep its pretrain section, so that one deck serves runs with and without
      * weights. */
@@ -251,19 +263,21 @@ static dc_status check_pairs(const dc_config *cfg, const dc_origins *from)
 
 static dc_status check_input(const dc_config *cfg, const dc_origins *from)
 {
-    static const char *const known[] = {DC_BUILTIN_GLYPHS};
-    char place[DC_PLACE_MAX], quoted[DC_QUOTE_MAX];
+    dc_builtin b;
+    char place[DC_PLACE_MAX], why[DC_BUILTIN_WHY_MAX];
     const char *data = cfg->input.data;
     dc_place_format(from, dc_key_find("input", "data"), place);
     if (!data[0])
-        return DC_FAIL(
-            DC_ERR_USAGE,
-            "%s: key input.data is missing: name an HDF5 file (`dcmpi convert` makes it) or " DC_BUILTIN_GLYPHS, place);
-    if (strncmp(data, "builtin:", strlen("builtin:")) == 0 && strcmp(data, known[0]) != 0)
-        return DC_FAIL(DC_ERR_USAGE, "%s: input.data = '%s' is unknown%s; the built-in problem is " DC_BUILTIN_GLYPHS,
-                       place, dc_quote(quoted, data),
-                       dc_nearest_name(data, known, 1) == 0 ? ", did you mean '" DC_BUILTIN_GLYPHS "'?" : "");
-    return DC_OK;
+        return DC_FAIL(DC_ERR_USAGE,
+                       "%s: key input.data is missing: name an HDF5 file (`dcmpi convert` makes it), .npy files "
+                       "or " DC_BUILTIN_GLYPHS,
+                       place);
+    if (!dc_builtin_is(data)) return DC_OK;
+    if (!dc_builtin_parse(data, &b, why)) return DC_FAIL(DC_ERR_USAGE, "%s: %s", place, why);
+    if (!b.sized || cfg->input.rows <= b.rows) return DC_OK;
+    dc_place_format(from, dc_key_find("input", "rows"), place);
+    return DC_FAIL(DC_ERR_USAGE, "%s: input.rows = %lld is more than the rows=%lld of input.data", place,
+                   (long long)cfg->input.rows, (long long)b.rows);
 }
 
 static dc_status check_image_shape(const dc_config *cfg, const dc_origins *from)
@@ -323,6 +337,47 @@ static dc_status check_reduction(const dc_config *cfg, const dc_origins *from)
     return DC_OK;
 }
 
+/* A cosine is an inner product of rows of length 1. */
+static dc_status settle_metric(dc_config *cfg, const dc_origins *from)
+{
+    char place[DC_PLACE_MAX];
+    const dc_key *norm = dc_key_find("input", "norm");
+    if (cfg->cluster.metric != DC_KMEANS_COSINE || cfg->input.norm == DC_ROW_NORM_L2) return DC_OK;
+    if (!from->key[dc_key_index(norm)].set) cfg->input.norm = DC_ROW_NORM_L2;
+    if (cfg->input.norm == DC_ROW_NORM_L2) return DC_OK;
+    dc_place_format(from, norm, place);
+    return DC_FAIL(DC_ERR_USAGE, "%s: cluster.metric = cosine needs input.norm = l2, not %s; leave it out", place,
+                   dc_row_norm_name((dc_row_norm)cfg->input.norm));
+}
+
+/* cluster.clusters is what the levels make together. */
+static dc_status settle_levels(dc_config *cfg, const dc_origins *from)
+{
+    char place[DC_PLACE_MAX];
+    const dc_int_list *levels = &cfg->cluster.levels;
+    const dc_key *clusters = dc_key_find("cluster", "clusters");
+    int64_t K = 1;
+    if (levels->n == 0) return DC_OK;
+    dc_place_format(from, dc_key_find("cluster", "levels"), place);
+    if (cfg->cluster.kmeans_batch > 0)
+        return DC_FAIL(DC_ERR_USAGE, "%s: cluster.levels and cluster.kmeans_batch are two ways to cluster; choose one",
+                       place);
+    if (levels->n < 2 || levels->n > DC_CLUSTER_LEVELS_MAX)
+        return DC_FAIL(DC_ERR_USAGE, "%s: cluster.levels has %d number%s: give 2 to %d, such as [1000, 100]", place,
+                       levels->n, levels->n == 1 ? "" : "s", DC_CLUSTER_LEVELS_MAX);
+    for (int i = 0; i < levels->n && K <= (int64_t)clusters->max; i++) K *= levels->v[i];
+    if (K > (int64_t)clusters->max)
+        return DC_FAIL(DC_ERR_USAGE, "%s: cluster.levels make %lld clusters or more, at most %lld are possible", place,
+                       (long long)K, (long long)clusters->max);
+    if (from->key[dc_key_index(clusters)].set && cfg->cluster.clusters != K) {
+        dc_place_format(from, clusters, place);
+        return DC_FAIL(DC_ERR_USAGE, "%s: cluster.clusters = %lld, but cluster.levels make %lld; leave it out", place,
+                       (long long)cfg->cluster.clusters, (long long)K);
+    }
+    cfg->cluster.clusters = K;
+    return DC_OK;
+}
+
 static dc_status check_counts(const dc_config *cfg, const dc_origins *from, unsigned verb)
 {
     char place[DC_PLACE_MAX], why[256];
@@ -355,9 +410,11 @@ static dc_status check_floor(const dc_config *cfg, const dc_origins *from, unsig
 
 static void fill_in(dc_config *cfg, unsigned verb)
 {
+    dc_builtin builtin;
+    char why[DC_BUILTIN_WHY_MAX];
     if (verb == DC_USE_SWEEP) cfg->cluster.clusters = cfg->sweep.clusters.v[cfg->sweep.clusters.n - 1];
-    if (strcmp(cfg->input.data, DC_BUILTIN_GLYPHS) == 0 && cfg->input.rows == 0)
-        cfg->input.rows = DC_GLYPH_ROWS_DEFAULT;
+    if (cfg->input.rows == 0 && dc_builtin_is(cfg->input.data) && dc_builtin_parse(cfg->input.data, &builtin, why))
+        cfg->input.rows = builtin.rows;
     const dc_config_method *method = dc_method_row(cfg->cluster.method);
     const bool pretrains = !method || dc_has_word(method->traits, "pretraining");
     const bool no_network = cfg->cluster.on == DC_ON_INPUT || verb == DC_USE_KMEANS;
@@ -388,6 +445,8 @@ dc_status dc_config_check(dc_config *cfg, const dc_config *deck, dc_origins *fro
     if (has_model) DC_TRY(dc_problem_add(from, check_pairs(cfg, from)));
     if (has_model) DC_TRY(dc_problem_add(from, check_components(cfg, from)));
     if (reads_data) DC_TRY(dc_problem_add(from, check_reduction(cfg, from)));
+    if (verb == DC_USE_KMEANS) DC_TRY(dc_problem_add(from, settle_metric(cfg, from)));
+    if (verb == DC_USE_KMEANS) DC_TRY(dc_problem_add(from, settle_levels(cfg, from)));
     if (reads_data) DC_TRY(dc_problem_add(from, check_counts(cfg, from, verb)));
     if (reads_data) DC_TRY(dc_problem_add(from, check_auto(cfg, from, verb)));
     DC_TRY(dc_problem_add(from, check_floor(cfg, from, verb, "pretrain", &cfg->pretrain.opt)));

@@ -27,6 +27,7 @@ static int value_words(const dc_key *key, const char *words[DC_METHODS_MAX])
         words[0] = "true", words[1] = "false";
         return 2;
     case DC_KEY_PATH:
+    case DC_KEY_FILES:
         words[0] = "@file";
         return 1;
     default:

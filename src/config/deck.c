@@ -1,9 +1,9 @@
 /* Reads the YAML of a deck.
  *
  * libyaml delivers events with line and column. A deck is a small subset of YAML: one document, sections of scalars and
- * flow lists. Anchors, aliases, tags, block lists, block texts and deeper nesting are refused, so that no deck can grow
- * when it is read, and every key has one place. JSON is part of the subset. The bytes are checked before libyaml sees
- * them, because libyaml's messages about bad characters give no line. */
+ * flow lists. Anchors, aliases, tags, block lists (but of files), block texts and deeper nesting are refused, so that
+ * no deck can grow when it is read, and every key has one place. JSON is part of the subset. The bytes are checked
+ * before libyaml sees them, because libyaml's messages about bad characters give no line. */
 #include "key.h"
 
 #include <string.h>
@@ -183,11 +183,30 @@ out:
     return st;
 }
 
+/* Reads the names of a list of files, one below the other if there are many. */
+static dc_status read_files(deck_reader *r, const dc_key *key, const char *place)
+{
+    dc_status st = DC_OK;
+    char names[DC_FILES_TEXT_MAX] = "", where[DC_PLACE_MAX + 2 * DC_NAME_MAX];
+    snprintf(where, sizeof where, "%s: %s.%s", place, key->section, key->name);
+    for (;;) {
+        DC_TRY(next_event(r));
+        if (r->event.type == YAML_SEQUENCE_END_EVENT) break;
+        if (r->event.type != YAML_SCALAR_EVENT) return fail_event(r, "lists hold values, not lists or sections");
+        DC_TRY(dc_names_add(names, scalar(r), where));
+    }
+    if (!names[0]) return fail_event(r, "an empty list");
+    dc_key_set_files(r->cfg, key, names);
+out:
+    return st;
+}
+
 static dc_status read_value(deck_reader *r, const dc_key *key)
 {
     char place[DC_PLACE_MAX], what[128];
     event_place(r, place);
-    if (r->event.type == YAML_SEQUENCE_START_EVENT) return read_list(r, key, place);
+    if (r->event.type == YAML_SEQUENCE_START_EVENT)
+        return key->type == DC_KEY_FILES ? read_files(r, key, place) : read_list(r, key, place);
     if (r->event.type != YAML_SCALAR_EVENT) return fail_event(r, "sections hold keys, not sections");
     snprintf(what, sizeof what, "%s.%s has no value", key->section, key->name);
     if (is_nothing(r)) return fail_event(r, what);

@@ -120,11 +120,13 @@ void dc_config_list_sections(FILE *out)
 static const char reference_intro[] =
     "# Decks and their keys\n"
     "\n"
-    "A deck is a YAML file of sections, single values and lists on one line. Defaults are overridden by the deck, the "
-    "deck\n"
-    "by `--section.key=VALUE` on the command line. Paths are relative to the working directory. An unknown key, a key "
-    "given\n"
-    "twice, a value out of range and a key that the run would not use are errors, found before any data is read.\n"
+    "A deck is a YAML file of sections, single values and lists on one line (of files also one below the other). "
+    "Defaults\n"
+    "are overridden by the deck, the deck by `--section.key=VALUE` on the command line. Paths are relative to the "
+    "working\n"
+    "directory. An unknown key, a key given twice, a value out of range and a key that the run would not use are "
+    "errors,\n"
+    "found before any data is read.\n"
     "\n"
     "    mpirun -n 2 dcmpi DECK.yaml --run.seed=2 --run.output=runs/2\n"
     "\n"
@@ -154,9 +156,10 @@ static void print_row(const dc_key *key, FILE *out)
     char value[512], use[256];
     dc_key_describe_value(key, value, sizeof value);
     describe_use(key, use, sizeof use);
-    fprintf(out, "| `%s` | %s | %s%s%s | %s%s | ", key->name, value, *key->fallback ? "`" : "",
-            *key->fallback ? key->fallback : "none", *key->fallback ? "`" : "", use,
-            key->result ? "" : " (not the result)");
+    fprintf(out, "| `%s` | ", key->name);
+    print_cell(out, value);
+    fprintf(out, " | %s%s%s | %s%s | ", *key->fallback ? "`" : "", *key->fallback ? key->fallback : "none",
+            *key->fallback ? "`" : "", use, key->result ? "" : " (not the result)");
     print_cell(out, key->doc);
     if (key->source) fprintf(out, " Default: %s.", key->source);
     fprintf(out, " |\n");

@@ -23,12 +23,10 @@ static bool is_plain(const char *text)
     return safe == len && text[len - 1] != ':' && !is_yaml_word(text);
 }
 
-static void format_text(const char *text, char out[DC_VALUE_TEXT_MAX])
+/* Returns the end of what was written. */
+static char *format_text(const char *text, char *out)
 {
-    if (is_plain(text)) {
-        strcpy(out, text);
-        return;
-    }
+    if (is_plain(text)) return stpcpy(out, text);
     char *to = out;
     *to++ = '"';
     for (; *text; text++) {
@@ -37,6 +35,23 @@ static void format_text(const char *text, char out[DC_VALUE_TEXT_MAX])
     }
     *to++ = '"';
     *to = 0;
+    return to;
+}
+
+/* A name, or a list of names. */
+static void format_files(const char *names, char out[DC_VALUE_TEXT_MAX])
+{
+    char name[DC_PATH_MAX];
+    const bool list = names[0] == '[' || strchr(names, '\n');
+    if (!*names) out = format_text(names, out);
+    if (list) *out++ = '[';
+    for (size_t n; *names; names += n + (names[n] == '\n')) {
+        n = strcspn(names, "\n");
+        snprintf(name, sizeof name, "%.*s", (int)n, names);
+        out = format_text(name, out);
+        if (names[n]) out = stpcpy(out, ", ");
+    }
+    strcpy(out, list ? "]" : "");
 }
 
 static const void *member_const(const dc_config *cfg, const dc_key *key)
@@ -149,6 +164,9 @@ void dc_key_format(const dc_config *cfg, const dc_key *key, char out[DC_VALUE_TE
     case DC_KEY_NET:
         format_text(from, out);
         break;
+    case DC_KEY_FILES:
+        format_files(from, out);
+        break;
     case DC_KEY_CHOICE:
         strcpy(out, choice_name(key, *(const int *)from));
         break;
@@ -182,6 +200,7 @@ void dc_key_describe_type(const dc_key *key, char *out, size_t cap)
                                         [DC_KEY_FLOAT] = "number",
                                         [DC_KEY_BOOL] = "truth value (true, false)",
                                         [DC_KEY_PATH] = "path",
+                                        [DC_KEY_FILES] = "path, glob, or list of these",
                                         [DC_KEY_METHOD] = "method",
                                         [DC_KEY_CHOICE] = "choice",
                                         [DC_KEY_LIST] = "list of integers",

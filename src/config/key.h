@@ -42,10 +42,11 @@ const dc_config_method *dc_method_row(const char *name);
 const char *dc_start_method(const dc_config *cfg);
 
 /* value.c. `place` is "deck.yaml:12:3" or "command line", for messages. */
-enum { DC_PLACE_MAX = 256, DC_VALUE_TEXT_MAX = 2 * DC_PATH_MAX + 8 };
+enum { DC_PLACE_MAX = 256, DC_VALUE_TEXT_MAX = 3 * DC_FILES_TEXT_MAX + 8 };
 DC_CHECKED dc_status dc_key_set(dc_config *cfg, const dc_key *key, const char *text, const char *place);
-/* Whether dc_key_set_list() can set the key. */
+/* Whether its value may be a list. */
 bool dc_key_takes_list(const dc_key *key);
+/* For all of these but DC_KEY_FILES. */
 DC_CHECKED dc_status dc_key_set_list(dc_config *cfg, const dc_key *key, const char *const *items, int n,
                                      const char *place);
 /* names.c */
@@ -81,6 +82,15 @@ DC_CHECKED dc_status dc_factors_set(dc_factors *to, const dc_key *key, const cha
 DC_CHECKED dc_status dc_series_set(dc_series *to, const dc_key *key, const char *const *items, int n,
                                    const char *place);
 DC_CHECKED dc_status dc_series_set_text(dc_series *to, const dc_key *key, const char *text, const char *place);
+
+/* Sets a key of type DC_KEY_FILES. */
+void dc_key_set_files(dc_config *cfg, const dc_key *key, const char names[DC_FILES_TEXT_MAX]);
+
+/* paths.c; place: with the name of the key, for messages. */
+/* A path that only a shell would expand would become a file or folder of that literal name. Errors: DC_ERR_USAGE. */
+DC_CHECKED dc_status dc_path_check(const char *text, const char *place);
+/* Appends a name to names[DC_FILES_TEXT_MAX]. Errors: DC_ERR_USAGE (empty, too long, not for a path). */
+DC_CHECKED dc_status dc_names_add(char *names, const char *name, const char *place);
 
 /* explain.c */
 /* Type and range together, with the unit: "integer, 1..4096 steps". */

@@ -4,6 +4,7 @@
  * The rows of a section stand together, in the order in which a deck shows them. Taken together, the defaults are the
  * published configuration "DEC-keras, MNIST" (Guo's re-implementation of Xie et al., ICML 2016). No parsing and no
  * checks here. */
+#include "dcmpi/cluster.h"
 #include "dcmpi/neighbours.h"
 #include "key.h"
 
@@ -37,6 +38,8 @@ static const dc_key_choice reductions[] = {
     {"none", DC_REDUCE_NONE}, {"svd", DC_REDUCE_SVD}, {"pca", DC_REDUCE_PCA}, {"random", DC_REDUCE_RANDOM}, {NULL, 0}};
 static const dc_key_choice row_norms[] = {
     {"none", DC_ROW_NORM_NONE}, {"l2", DC_ROW_NORM_L2}, {"l1", DC_ROW_NORM_L1}, {"max", DC_ROW_NORM_MAX}, {NULL, 0}};
+static const dc_key_choice kmeans_metrics[] = {
+    {"euclidean", DC_KMEANS_EUCLIDEAN}, {"cosine", DC_KMEANS_COSINE}, {NULL, 0}};
 static const dc_key_choice activations[] = {{"relu", DC_ACT_RELU},
                                             {"linear", DC_ACT_LINEAR},
                                             {"leaky_relu", DC_ACT_LEAKY_RELU},
@@ -74,6 +77,8 @@ static const dc_key_choice starts[] = {{"kmeans", DC_START_KMEANS},
                                        {"gmm", DC_START_GMM},
                                        {"weights", DC_START_WEIGHTS},
                                        {NULL, 0}};
+static const dc_key_choice seedings[] = {
+    {"auto", DC_SEEDING_AUTO}, {"k-means++", DC_SEEDING_PLUSPLUS}, {"k-means||", DC_SEEDING_PARALLEL}, {NULL, 0}};
 static const dc_key_choice autos[] = {{"auto", DC_CLUSTERS_AUTO}, {NULL, 0}};
 static const dc_key_choice finals[] = {{"none", DC_FINAL_NONE},
                                        {"gmm", DC_FINAL_GMM},
@@ -94,6 +99,9 @@ static const dc_key_choice resumes[] = {
     {"auto", DC_RESUME_AUTO}, {"never", DC_RESUME_NEVER}, {"must", DC_RESUME_MUST}, {NULL, 0}};
 static const dc_key_choice row_outputs[] = {{"none", DC_ROWS_NONE}, {"full", DC_ROWS_FULL}, {NULL, 0}};
 static const dc_key_choice q_outputs[] = {{"top1", DC_Q_TOP1}, {"top", DC_Q_TOP}, {"full", DC_Q_FULL}, {NULL, 0}};
+
+static const dc_key_choice residencies[] = {
+    {"auto", DC_RESIDENCY_AUTO}, {"memory", DC_RESIDENCY_MEMORY}, {"stream", DC_RESIDENCY_STREAM}, {NULL, 0}};
 
 #define KEY(s, n, t, member, def) .section = s, .name = n, .type = t, .offset = AT(member), .fallback = def
 
@@ -206,12 +214,16 @@ const dc_key dc_key_table[] = {
      .verbs = DC_USE_FIT | DC_USE_KMEANS,
      .doc = "After this long without progress, the job ends with exit code 70; 0: never."},
 
-    {KEY("input", "data", DC_KEY_PATH, input.data, ""), .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
+    {KEY("input", "data", DC_KEY_FILES, input.data, ""), .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
      .also = "dataset file path",
      .doc =
          "HDF5 file with /X [N, D] and, if there are labels, /y [N], or an .h5ad of AnnData, sparse or dense; `dcmpi "
-         "convert` makes one from other formats. builtin:glyphs is the built-in problem, generated in memory. Labels "
-         "only score the result."},
+         "convert` makes one from other formats. Also an .npy file, file.h5:dataset, or many files as one data set: a "
+         "list, or a glob such as shards/*.npy, which gives the files in byte order of their names. Built-in data are "
+         "made in memory: builtin:glyphs, pictures; "
+         "builtin:embeddings,rows=N,width=D,clusters=K,duplicates=SHARE,type=float32, a mixture on the sphere with "
+         "near "
+         "duplicates (README). Labels only score the result."},
     {KEY("input", "scale", DC_KEY_CHOICE, input.scale, "unit"), .choices = scales, .verbs = DC_USE_FIT | DC_USE_KMEANS,
      .result = true, .also = "scaling normalize", .source = GUO ", x/255",
      .doc = "unit: the range of the whole matrix to [0, 1] (0..255 for uint8). symmetric: to [-1, 1]. dec: times a "
@@ -282,7 +294,14 @@ const dc_key dc_key_table[] = {
          "percentiles of the mean, by median and median absolute deviation."},
     {KEY("input", "rows", DC_KEY_INT, input.rows, "0"), .min = 0, .max = MAX_COUNT, .unit = "rows",
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "n_samples max_rows",
-     .doc = "Use only this many rows, the first ones; 0: all (of the built-in problem: 10000)."},
+     .doc =
+         "Use only this many rows, the first ones; 0: all (of builtin:glyphs: 10000, of builtin:embeddings: 100000)."},
+    {KEY("input", "residency", DC_KEY_CHOICE, input.residency, "auto"), .choices = residencies,
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .also = "streaming out_of_core mmap memmap",
+     .doc = "Where the rows are while the job runs. memory: read once. stream: in their files; every pass reads them "
+            "again, while the rows before are used, and memory does not grow with them. The results are the same bits. "
+            "auto: memory if the job then fits into what is free, else stream if the rows can be read in place (dense, "
+            "not in chunks, no transforms of counts); the log says which and why."},
     {KEY("input", "matrix", DC_KEY_PATH, input.matrix, ""), .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
      .also = "layer raw use_raw layers anndata h5ad sparse csr",
      .doc =
@@ -405,7 +424,13 @@ const dc_key dc_key_table[] = {
          "numbers when data have grown; scaling, clipping, reduction and transforms of counts are then that run's."},
     {KEY("cluster", "n_init", DC_KEY_INT, cluster.n_init, "20"), .min = 1, .max = 10000, .unit = "restarts",
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "restarts", .source = "Xie et al. 2016",
-     .doc = "k-means++ starts, advanced together; the lowest inertia wins."},
+     .doc = "Starts of k-means, advanced together; the lowest inertia wins."},
+    {KEY("cluster", "seeding", DC_KEY_CHOICE, cluster.seeding, "auto"), .choices = seedings,
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "kmeans_init init_mode seeds",
+     .doc = "First centres of a start of k-means. k-means++ (Arthur and Vassilvitskii 2007): one after another, "
+            "greedily, each a pass over the rows. k-means|| (Bahmani et al. 2012): five passes find about 2.5 "
+            "candidates per cluster, of which greedy k-means++ chooses. auto: "
+            "k-means|| from 256 clusters on, if there are at least 10 rows per cluster; the log says which."},
     {KEY("cluster", "kmeans_max_iter", DC_KEY_INT, cluster.kmeans_max_iter, "300"), .min = 1, .max = 1e9,
      .unit = "iterations", .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .source = "scikit-learn",
      .doc = "Maximum number of Lloyd iterations per start."},
@@ -413,6 +438,26 @@ const dc_key dc_key_table[] = {
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .source = "scikit-learn",
      .doc = "A start has converged when the squared shift of its centres is at most this value times the mean variance "
             "of a column."},
+    {KEY("cluster", "metric", DC_KEY_CHOICE, cluster.metric, "euclidean"), .choices = kmeans_metrics,
+     .verbs = DC_USE_KMEANS, .result = true, .also = "spherical distance",
+     .doc =
+         "cosine: spherical k-means (Dhillon and Modha 2001). Rows and centres have length 1 (input.norm becomes l2), "
+         "and a row belongs to the centre with the largest cosine, in predictions, too."},
+    {KEY("cluster", "levels", DC_KEY_LIST, cluster.levels, "[]"), .min = 1, .max = 1 << 20, .verbs = DC_USE_KMEANS,
+     .result = true, .also = "hierarchy hierarchical n_clusters_per_level",
+     .doc = "Hierarchical k-means: [1000, 100] makes 1000 clusters, then splits each by k-means of its rows, so that "
+            "there are 100,000 in all (cluster.clusters follows). A cluster gets children in proportion to its rows, "
+            "100 on average. A row belongs to the nearest child of its cluster, in predictions, too."},
+    {KEY("cluster", "kmeans_batch", DC_KEY_INT, cluster.kmeans_batch, "0"), .min = 0, .max = 1e9, .unit = "rows",
+     .verbs = DC_USE_KMEANS, .result = true, .also = "minibatch mini_batch batch_size",
+     .doc = "Mini-batch k-means (Sculley 2010): the centres move after every so many rows, over all ranks together; 0: "
+            "after all rows (Lloyd). Batches are those of training: every pass takes each row once, in a new order. "
+            "cluster.kmeans_max_iter then counts passes. Every rank holds a batch."},
+    {KEY("cluster", "max_size", DC_KEY_INT, cluster.max_size, "0"), .min = 0, .max = MAX_COUNT, .unit = "rows",
+     .verbs = DC_USE_KMEANS, .result = true, .also = "size_max max_cluster_size balanced cap",
+     .doc = "Most rows of a cluster; 0: any number. After k-means a cluster with more keeps those nearest to its "
+            "centre, and each of the others goes to the nearest centre that has room or keeps it before a row farther "
+            "away. Centres stay; predict knows no limit."},
     {KEY("cluster", "batch", DC_KEY_INT, cluster.batch, "256"), .min = 1, .max = 1e9, .unit = "rows",
      .verbs = DC_USE_FIT, .trait = "training", .result = true, .also = "batch_size", .source = "Xie et al. 2016",
      .doc = "Rows per step over all ranks together; at most the rows of the data."},

@@ -73,34 +73,17 @@ static dc_status set_bool(dc_config *cfg, const dc_key *key, const char *text, c
     return DC_OK;
 }
 
-/* Whether the text has a shell variable: ${NAME}, or $NAME in capitals. */
-static bool has_variable(const char *text)
+/* "deck.yaml:12:3: run.output" */
+static const char *named(const dc_key *key, const char *place, char out[DC_PLACE_MAX + 2 * DC_NAME_MAX])
 {
-    for (const char *at = text; (at = strchr(at, '$')); at++)
-        if (at[1] == '{' || at[1] == '_' || (at[1] >= 'A' && at[1] <= 'Z')) return true;
-    return false;
-}
-
-/* Refuses paths that only a shell would expand: they would become files or folders with that literal name. */
-static dc_status check_path(const dc_key *key, const char *text, const char *place)
-{
-    char quoted[DC_QUOTE_MAX];
-    dc_quote(quoted, text);
-    if (text[0] == '~')
-        return DC_FAIL(DC_ERR_USAGE, "%s: %s.%s = '%s': ~ is not expanded here, write the whole path", place,
-                       key->section, key->name, quoted);
-    if (has_variable(text))
-        return DC_FAIL(DC_ERR_USAGE,
-                       "%s: %s.%s = '%s': variables are not expanded here, write the whole path, or let the shell do "
-                       "it: --%s.%s=\"...\" on the command line",
-                       place, key->section, key->name, quoted, key->section, key->name);
-    return DC_OK;
+    snprintf(out, DC_PLACE_MAX + 2 * DC_NAME_MAX, "%s: %s.%s", place, key->section, key->name);
+    return out;
 }
 
 /* Overwrites all `cap` bytes at `to`, so that configs can be compared byte by byte. */
 static dc_status set_text(char *to, size_t cap, const dc_key *key, const char *text, const char *place)
 {
-    char quoted[DC_QUOTE_MAX];
+    char quoted[DC_QUOTE_MAX], where[DC_PLACE_MAX + 2 * DC_NAME_MAX];
     const size_t len = strlen(text);
     dc_status st = DC_OK;
     if (len >= cap)
@@ -110,10 +93,25 @@ static dc_status set_text(char *to, size_t cap, const dc_key *key, const char *t
     if (!dc_text_is_clean(text))
         return DC_FAIL(DC_ERR_USAGE, "%s: %s.%s = '%s' has control characters or is not UTF-8", place, key->section,
                        key->name, dc_quote(quoted, text));
-    if (key->type == DC_KEY_PATH) DC_TRY(check_path(key, text, place));
+    if (key->type == DC_KEY_PATH) DC_TRY(dc_path_check(text, named(key, place, where)));
     memset(to, 0, cap);
     memcpy(to, text, len + 1);
 out:
+    return st;
+}
+
+void dc_key_set_files(dc_config *cfg, const dc_key *key, const char names[DC_FILES_TEXT_MAX])
+{
+    char *to = member(cfg, key);
+    memset(to, 0, DC_FILES_TEXT_MAX);
+    memcpy(to, names, strlen(names));
+}
+
+static dc_status set_files(dc_config *cfg, const dc_key *key, const char *text, const char *place)
+{
+    char names[DC_FILES_TEXT_MAX], where[DC_PLACE_MAX + 2 * DC_NAME_MAX];
+    const dc_status st = dc_config_read_files(text, named(key, place, where), names);
+    if (st == DC_OK) dc_key_set_files(cfg, key, names);
     return st;
 }
 
@@ -191,7 +189,7 @@ static dc_status set_clip_range(dc_config *cfg, const dc_key *key, const char *c
 bool dc_key_takes_list(const dc_key *key)
 {
     return key->type == DC_KEY_LIST || key->type == DC_KEY_CLIP || key->type == DC_KEY_FACTORS ||
-           key->type == DC_KEY_SERIES;
+           key->type == DC_KEY_SERIES || key->type == DC_KEY_FILES;
 }
 
 dc_status dc_key_set_list(dc_config *cfg, const dc_key *key, const char *const *items, int n, const char *place)
@@ -268,6 +266,8 @@ dc_status dc_key_set(dc_config *cfg, const dc_key *key, const char *text, const 
         return set_bool(cfg, key, text, place);
     case DC_KEY_PATH:
         return set_text(member(cfg, key), DC_PATH_MAX, key, text, place);
+    case DC_KEY_FILES:
+        return set_files(cfg, key, text, place);
     case DC_KEY_METHOD:
         return set_method(cfg, key, text, place);
     case DC_KEY_CHOICE:

@@ -4,8 +4,9 @@
 
 #include "convert/number.h"
 #include "convert/stream.h"
+#include "dcmpi/npy.h"
 
-enum { DC_ARRAY_MAX_DIMS = 8, DC_ARRAY_MAX_TEXT_BYTES = 1024 };
+enum { DC_ARRAY_MAX_DIMS = DC_NPY_MAX_DIMS, DC_ARRAY_MAX_TEXT_BYTES = DC_NPY_MAX_TEXT_BYTES };
 
 typedef struct {
     dc_element element;
@@ -15,7 +16,7 @@ typedef struct {
 } dc_array;
 
 bool dc_idx_recognise(const dc_stream *s);
-bool dc_npy_recognise(const dc_stream *s);
+bool dc_array_is_npy(const dc_stream *s);
 /* Read the header at the start of the stream and leave the stream at the first element. Errors: DC_ERR_DATA with the
  * byte at fault. Neither allocates; sizes are not yet compared with the file. */
 DC_CHECKED dc_status dc_idx_header(dc_stream *s, dc_array *a);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "convert/conversion.h"
+#include "convert/generate.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/version.h"
@@ -65,6 +66,7 @@ static dc_status put_classes(dc_conversion *j)
     char *text = NULL;
     if (!j->result->has_labels) return DC_OK;
     DC_TRY(dc_h5_put_attr_i64(j->out.h5, "/", "n_classes", &j->result->n_classes, 1));
+    if (dc_job_is_builtin(j)) return DC_OK; /* classes are numbers */
     DC_TRY(dc_classes_join(j->classes, DC_ATTRIBUTE_MAX_BYTES, &text));
     if (text)
         DC_TRY(dc_h5_put_attr_str(j->out.h5, "/", "classes", text));
@@ -162,6 +164,12 @@ static void release(dc_conversion *j)
     XXH3_freeState(j->hash);
 }
 
+static dc_status convert_builtin(dc_conversion *j)
+{
+    const dc_status st = dc_job_generate(j);
+    return st == DC_OK ? put_attributes(j) : st;
+}
+
 static dc_status convert_dense(dc_conversion *j)
 {
     dc_status st = DC_OK;
@@ -198,8 +206,12 @@ dc_status dc_convert(const dc_convert_config *cfg, dc_convert_result *result)
     DC_TRY(dc_classes_create(&j.classes));
     DC_TRY(make_recipe(&j));
     DC_TRY(dc_output_begin(&j.out, cfg, &j.recipe));
-    DC_TRY(dc_job_sparse(&j, put_origin, &result->sparse));
-    if (!result->sparse) DC_TRY(blame_change(&j, convert_dense(&j)));
+    if (dc_job_is_builtin(&j)) {
+        DC_TRY(convert_builtin(&j));
+    } else {
+        DC_TRY(dc_job_sparse(&j, put_origin, &result->sparse));
+        if (!result->sparse) DC_TRY(blame_change(&j, convert_dense(&j)));
+    }
     DC_TRY(dc_output_commit(&j.out));
 out:
     release(&j);

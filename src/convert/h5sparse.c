@@ -149,8 +149,8 @@ static dc_status read_arrays(dc_h5 *h5, const char *file, dc_h5sparse_layout *at
     DC_TRY(dc_h5_dataset_info(h5, at->indptr, &ends));
     DC_TRY(dc_h5_dataset_info(h5, at->data, &value));
     if (index.n_dims != 1 || !index.integer) return fail_array(file, at->indices, "is not a list of integers");
-    if (ends.n_dims != 1 || !ends.integer || ends.dims[0] < 2)
-        return fail_array(file, at->indptr, "is not a list of integers");
+    if (ends.n_dims != 1 || !ends.integer) return fail_array(file, at->indptr, "is not a list of integers");
+    if (ends.dims[0] < 2) return fail_array(file, at->indptr, "has less than two numbers: the matrix is empty");
     if (value.n_dims != 1 || !(value.integer || value.floating))
         return fail_array(file, at->data, "is not a list of numbers");
     if (index.dims[0] != value.dims[0]) return fail_array(file, at->indices, "has not as many numbers as the data");

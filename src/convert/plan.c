@@ -167,6 +167,18 @@ static dc_status check_table_options(const dc_conversion *j, const dc_source *s)
     return DC_OK;
 }
 
+/* Options that only other formats have. */
+static dc_status check_other_options(const dc_conversion *j, const dc_source *s)
+{
+    const dc_convert_config *cfg = j->cfg;
+    if (cfg->index_base != DC_INDEX_AUTO || cfg->n_features > 0)
+        return DC_FAIL(DC_ERR_USAGE, "%s: %s is for svmlight", s->name,
+                       cfg->n_features > 0 ? "--n-features" : "--zero-based");
+    if (cfg->dataset && s->kind != DC_SOURCE_H5)
+        return DC_FAIL(DC_ERR_USAGE, "%s: --dataset (--matrix) is for HDF5", s->name);
+    return DC_OK;
+}
+
 /* An image shape in a file is only a hint, but a shape that the user gives must fit. */
 static dc_status force_image_shape(dc_conversion *j, const dc_source *s)
 {
@@ -232,6 +244,7 @@ static dc_status plan_input_open(dc_conversion *j, dc_source *s, int i)
     const bool read = text || j->cfg->missing.action != DC_MISSING_ERROR || (s->narrowed && s->stored == DC_F32);
     j->plan[i].file = s->file;
     DC_TRY(check_table_options(j, s));
+    DC_TRY(check_other_options(j, s));
     if (text) dc_layout_note(&s->text.layout, s->name);
     DC_TRY(plan_ids(j, s, i));
     DC_TRY(plan_columns(j, s, i));

@@ -22,7 +22,7 @@ static dc_status open_array(dc_source *s, const dc_source_request *r, bool *turn
     const dc_array *a = &s->array;
     const bool transpose = r->transpose == DC_TRANSPOSE_YES && !r->labels;
     s->kind = DC_SOURCE_ARRAY;
-    DC_TRY(dc_npy_recognise(stream) ? dc_npy_header(stream, &s->array) : dc_idx_header(stream, &s->array));
+    DC_TRY(dc_array_is_npy(stream) ? dc_npy_header(stream, &s->array) : dc_idx_header(stream, &s->array));
     if (transpose && a->n_dims > 2)
         DC_TRY(DC_FAIL(DC_ERR_USAGE, "%s: --transpose is for a matrix, but it has %d dimensions", s->name, a->n_dims));
     *turn = transpose != (a->fortran && !r->labels);
@@ -99,7 +99,7 @@ static dc_status open_kind(dc_source *s, const dc_source_request *r, bool *turn)
         return dc_h5in_open(s, r, turn);
     }
     DC_TRY(dc_foreign_refuse(stream));
-    if (dc_idx_recognise(stream) || dc_npy_recognise(stream)) return open_array(s, r, turn);
+    if (dc_idx_recognise(stream) || dc_array_is_npy(stream)) return open_array(s, r, turn);
     *turn = r->transpose == DC_TRANSPOSE_YES && !r->labels;
     DC_TRY(open_text(s, r));
 out:

@@ -134,7 +134,11 @@ static dc_status check_options(const job *b)
     if (option) return DC_FAIL(DC_ERR_USAGE, "%s: %s is not for sparse inputs", b->in[0].name, option);
     for (int i = 0; i < cfg->n_inputs; i++) {
         const bool h5 = b->in[i].kind == DC_SPARSE_H5, svmlight = b->in[i].kind == DC_SPARSE_SVMLIGHT;
-        option = !h5 && cfg->label_dataset ? "--label-dataset" : !h5 && cfg->id_dataset ? "--id-dataset" : NULL;
+        option = h5                   ? NULL
+                 : cfg->label_dataset ? "--label-dataset"
+                 : cfg->id_dataset    ? "--id-dataset"
+                 : cfg->dataset       ? "--dataset (--matrix)"
+                                      : NULL;
         if (option) return DC_FAIL(DC_ERR_USAGE, "%s: %s is for HDF5", b->in[i].name, option);
         option = t->label_column && strcmp(t->label_column, "none") != 0 && !labels_in_lines(b, &b->in[i])
                      ? "--label-column"

@@ -59,12 +59,25 @@ static bool is_pair(dc_span word)
     return (is_qid(index) || dc_rawline_integer(index, &i)) && (dc_number_parse(value.p, value.n, &v) || value.n > 0);
 }
 
-/* Looks at the lines that the window holds in full, 64 at most. */
+/* Whether the file is named as svmlight, compressed or not. */
+static bool is_named_so(const char *path)
+{
+    static const char *const endings[] = {".svm", ".libsvm", ".svmlight"};
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    for (size_t i = 0; i < DC_COUNT_OF(endings); i++) {
+        const char *at = strstr(name, endings[i]);
+        if (at && (at[strlen(endings[i])] == '\0' || at[strlen(endings[i])] == '.')) return true;
+    }
+    return false;
+}
+
+/* Looks at the lines that the window holds in full, 64 at most. Lines of nothing but a label are rows of zeros, or a
+ * table of one column: the name of the file decides. */
 bool dc_svmlight_recognise(const dc_stream *s)
 {
     enum { LINES = 64 };
     const char *p = (const char *)dc_stream_data(s), *const end = p + dc_stream_available(s);
-    int pairs = 0;
+    int pairs = 0, labels = 0;
     for (int i = 0; i < LINES && p < end; i++) {
         const char *lf = memchr(p, '\n', (size_t)(end - p));
         if (!lf && !s->end && i > 0) break; /* cut by the window */
@@ -74,13 +87,14 @@ bool dc_svmlight_recognise(const dc_stream *s)
         p = lf ? lf + 1 : end;
         if (!dc_rawline_word(&rest, &word)) continue;
         if (!is_label(word)) return false;
+        labels++;
         while (dc_rawline_word(&rest, &word)) {
             const bool cut = !lf && !s->end && rest.n == 0;
             if (!is_pair(word) && !cut) return false;
             pairs++;
         }
     }
-    return pairs > 0;
+    return pairs > 0 || (labels > 0 && is_named_so(s->name));
 }
 
 /* ---- Reading ----------------------------------------------------------------------------------------------------- */

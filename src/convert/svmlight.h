@@ -15,7 +15,8 @@ typedef struct {
     size_t n, next, capacity;
 } dc_svmlight;
 
-/* Whether the first lines of the stream look like this format: a number and then only pairs, in one line at least. */
+/* Whether the first lines of the stream look like this format: a number and then only pairs, in one line at least, or
+ * in none if the file is named .svm, .libsvm or .svmlight. */
 bool dc_svmlight_recognise(const dc_stream *s);
 /* Errors: those of dc_stream_open; after an error nothing is held. */
 DC_CHECKED dc_status dc_svmlight_open(dc_svmlight *s, const char *path, uint64_t limit);

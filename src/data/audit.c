@@ -242,15 +242,46 @@ static void summarize(dc_dataset *d, const dc_data_stats *s)
                     (long long)d->D, d->clip_lo ? " (after input.clip)" : "");
 }
 
-/* Checksum of local rows [lo, hi). */
-static int64_t hash_rows(const dc_dataset *d, int64_t lo, int64_t hi)
+/* Checksum of local rows [lo, hi) of dense data. */
+static dc_status hash_dense(const dc_dataset *d, int64_t lo, int64_t hi, XXH3_state_t *state, int64_t *hash)
 {
-    const size_t bytes = (size_t)d->D * dc_dtype_bytes(d->dtype);
+    const size_t row_bytes = (size_t)d->D * dc_dtype_bytes(d->dtype);
+    bool ok = XXH3_64bits_reset(state) == XXH_OK;
+    for (int64_t n; lo < hi; lo += n) {
+        const void *rows;
+        n = dc_data_stored(d, lo, hi - lo, &rows);
+        ok = ok && XXH3_64bits_update(state, rows, (size_t)n * row_bytes) == XXH_OK;
+    }
+    *hash = (int64_t)XXH3_64bits_digest(state);
+    return ok ? DC_OK : DC_FAIL(DC_ERR_INTERNAL, "no checksum of the rows");
+}
+
+static int64_t hash_sparse(const dc_dataset *d, int64_t lo, int64_t hi)
+{
     const dc_csr *m = &d->csr;
-    if (!dc_dataset_is_sparse(d))
-        return (int64_t)XXH3_64bits((const char *)d->X + (size_t)lo * bytes, (size_t)(hi - lo) * bytes);
     return (int64_t)dc_h5_hash_sparse(sizeof *m->val, d->part.row_lo + lo, hi - lo, m->ptr + lo, m->col + m->ptr[lo],
                                       m->val + m->ptr[lo]);
+}
+
+/* hash[V] of this rank's shards. */
+static dc_status hash_shards(const dc_dataset *d, int64_t *hash)
+{
+    dc_status st = DC_OK;
+    const dc_part *part = &d->part;
+    XXH3_state_t *state = XXH3_createState();
+    if (!state) return DC_FAIL(DC_ERR_MEMORY, "no memory for a checksum");
+    int64_t lo = 0;
+    for (int s = part->shard_lo; s < part->shard_hi; s++) {
+        const int64_t hi = dc_part_shard_begin(part, s + 1) - part->row_lo;
+        if (dc_dataset_is_sparse(d))
+            hash[s] = hash_sparse(d, lo, hi);
+        else
+            DC_TRY(hash_dense(d, lo, hi, state, &hash[s]));
+        lo = hi;
+    }
+out:
+    XXH3_freeState(state);
+    return st;
 }
 
 static dc_status compute_hash(dc_comm *comm, dc_dataset *d)
@@ -259,12 +290,7 @@ static dc_status compute_hash(dc_comm *comm, dc_dataset *d)
     const dc_part *part = &d->part;
     int64_t *hash = NULL;
     DC_TRY_ALL(comm, dc_mem_alloc(&hash, (size_t)part->V, sizeof *hash, "shard hashes"));
-    dc_gidx lo = part->row_lo;
-    for (int s = part->shard_lo; s < part->shard_hi; s++) {
-        const dc_gidx hi = dc_part_shard_begin(part, s + 1);
-        hash[s] = hash_rows(d, lo - part->row_lo, hi - part->row_lo);
-        lo = hi;
-    }
+    DC_TRY_ALL(comm, hash_shards(d, hash));
     dc_comm_sum_i64(comm, hash, (size_t)part->V); /* every rank but the shard's owner adds 0 */
     d->hash = XXH3_64bits(hash, (size_t)part->V * sizeof *hash);
 out:

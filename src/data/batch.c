@@ -1,11 +1,17 @@
 /* Which rows a training step takes, as a function of (seed, epoch, N, V, B) alone.
  *
- * Position j of an epoch, 0 <= j < N, is row j div V of the keyed permutation of shard bitrev(j mod V); step t of the
+ * Position j of an epoch, 0 <= j < N, is row j div V of shard bitrev(j mod V) in the order of the shard; step t of the
  * epoch takes positions tB .. min((t+1)B, N)-1 and lays its rows out in shard order. This is a bijection between
  * positions and rows: shard s holds floor(N/V) rows and one more if bitrev(s) < N mod V, which are exactly the
  * positions j < N with j mod V = bitrev(s). So every epoch visits every row once, the short last batch is kept, any two
  * shards differ by at most one row in every batch, and consecutive positions jump across the file, so that sorted files
  * are mixed.
+ *
+ * The order of a shard of at most DC_POOL_ROWS rows is a keyed permutation. A longer one is a ring that is cut, at a
+ * place that depends on the epoch, into blocks of DC_SHUFFLE_ROWS rows (the last one may be shorter and stays last);
+ * the blocks are permuted, DC_POOL_ROWS rows of successive blocks make a pool, and the rows of each pool are permuted.
+ * So every batch takes its rows from V pools, and each pool from places all over its shard, but whoever has the blocks
+ * of a pool in memory needs no other row of the shard for a while.
  *
  * Nothing here knows the number of ranks: a rank computes the part of each batch that lies in its own shards. */
 #include "dcmpi/data.h"
@@ -33,6 +39,56 @@ static int64_t positions_below(const dc_part *part, int64_t lo, int64_t hi, int 
     }
     return count;
 }
+
+/* ---- Order of a shard -------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    const dc_batcher *b;
+    uint64_t epoch, shard;
+    int64_t n;      /* rows of the shard */
+    int64_t first;  /* row at which its blocks begin */
+    dc_perm blocks; /* of the whole blocks; with one pool it is not used */
+    dc_perm rows;   /* of pool `pool` */
+    int64_t pool;   /* -1: none yet */
+} order;
+
+static order order_of(const dc_batcher *b, int64_t epoch, int shard, int64_t n)
+{
+    order o = {.b = b, .epoch = (uint64_t)epoch, .shard = (uint64_t)shard, .n = n, .pool = -1};
+    uint32_t w[4];
+    if (n <= DC_POOL_ROWS) return o;
+    dc_rng4(b->seed, DC_STREAM_BLOCKS, o.epoch, o.shard + (UINT64_C(1) << 32), w);
+    o.first = (int64_t)(((uint64_t)w[0] << 31 | w[1] >> 1) % (uint64_t)n);
+    dc_perm_init(&o.blocks, b->seed, DC_STREAM_BLOCKS, o.epoch, o.shard, (uint64_t)(n / DC_SHUFFLE_ROWS));
+    return o;
+}
+
+/* Number, within the ring, of the block that comes at place q. */
+static int64_t block_at(const order *o, int64_t q)
+{
+    const bool moves = o->n > DC_POOL_ROWS && q < o->n / DC_SHUFFLE_ROWS;
+    return moves ? (int64_t)dc_perm_at(&o->blocks, (uint64_t)q) : q;
+}
+
+static void enter_pool(order *o, int64_t pool)
+{
+    const int64_t n = DC_MIN((int64_t)DC_POOL_ROWS, o->n - pool * DC_POOL_ROWS);
+    const uint64_t number = o->n > DC_POOL_ROWS ? (uint64_t)pool + 1 : 0;
+    dc_perm_init(&o->rows, o->b->seed, DC_STREAM_SHUFFLE, o->epoch, o->shard + (number << 32), (uint64_t)n);
+    o->pool = pool;
+}
+
+/* Row i in the order of the shard. */
+static int64_t row_at(order *o, int64_t i)
+{
+    const int64_t pool = i / DC_POOL_ROWS;
+    if (pool != o->pool) enter_pool(o, pool);
+    const int64_t j = pool * DC_POOL_ROWS + (int64_t)dc_perm_at(&o->rows, (uint64_t)(i % DC_POOL_ROWS));
+    const int64_t at = o->first + block_at(o, j / DC_SHUFFLE_ROWS) * DC_SHUFFLE_ROWS + j % DC_SHUFFLE_ROWS;
+    return at < o->n ? at : at - o->n;
+}
+
+/* ---- Batches ----------------------------------------------------------------------------------------------------- */
 
 dc_status dc_batcher_init(dc_batcher *b, const dc_part *part, uint64_t seed, int64_t B)
 {
@@ -72,13 +128,69 @@ void dc_batcher_step(const dc_batcher *b, int64_t step, int64_t *rows, int64_t *
         const int64_t shard_rows = count_congruent(part->N, u, part->V);
         const int64_t first = count_congruent(lo, u, part->V), last = count_congruent(hi, u, part->V);
         if (last > first) {
-            dc_perm perm;
-            dc_perm_init(&perm, b->seed, DC_STREAM_SHUFFLE, (uint64_t)epoch, (uint64_t)s, (uint64_t)shard_rows);
-            for (int64_t i = first; i < last; i++) rows[count++] = shard_row + (int64_t)dc_perm_at(&perm, (uint64_t)i);
+            order o = order_of(b, epoch, s, shard_rows);
+            for (int64_t i = first; i < last; i++) rows[count++] = shard_row + row_at(&o, i);
         }
         shard_row += shard_rows;
     }
     *n = count;
     *n_global = hi - lo;
     if (offset) *offset = positions_below(part, lo, hi, part->shard_lo);
+}
+
+/* ---- Reading ahead ----------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    dc_rows_expect *call;
+    const void *ctx;
+    int64_t shard_row; /* first local row of the shard */
+} expectation;
+
+/* The rows of the block at place q, which may lie on both sides of the end of the shard. */
+static void expect_block(const order *o, int64_t q, const expectation *e)
+{
+    const int64_t in_ring = block_at(o, q) * DC_SHUFFLE_ROWS, n = DC_MIN((int64_t)DC_SHUFFLE_ROWS, o->n - in_ring);
+    const int64_t lo = (o->first + in_ring) % o->n, before_end = DC_MIN(n, o->n - lo);
+    e->call(e->ctx, e->shard_row + lo, before_end);
+    if (before_end < n) e->call(e->ctx, e->shard_row, n - before_end);
+}
+
+/* Blocks that begin before place i. */
+static int64_t blocks_before(int64_t i)
+{
+    return (i + DC_SHUFFLE_ROWS - 1) / DC_SHUFFLE_ROWS;
+}
+
+/* The blocks at places [from, to), counted on into the next epoch. */
+static void expect_blocks(const order *now, const order *next, int64_t from, int64_t to, const expectation *e)
+{
+    const int64_t blocks = blocks_before(now->n);
+    for (int64_t q = from; q < to; q++)
+        if (q < blocks)
+            expect_block(now, q, e);
+        else
+            expect_block(next, q - blocks, e);
+}
+
+void dc_batcher_ahead(const dc_batcher *b, int64_t step, bool all, dc_rows_expect *expect, const void *ctx)
+{
+    enum { POOL_BLOCKS = DC_POOL_ROWS / DC_SHUFFLE_ROWS };
+    const dc_part *part = b->part;
+    const int64_t epoch = step / b->steps_per_epoch;
+    const int64_t lo = step % b->steps_per_epoch * b->B, hi = DC_MIN(lo + b->B, part->N);
+    expectation e = {expect, ctx, 0};
+    for (int s = part->shard_lo; s < part->shard_hi; s++) {
+        const int64_t u = dc_bitrev((unsigned)s, part->V), n = count_congruent(part->N, u, part->V);
+        const int64_t first = count_congruent(lo, u, part->V), last = count_congruent(hi, u, part->V);
+        /* Blocks that begin among the places of this step stand for those that come a pool later. */
+        const int64_t ahead = DC_MIN(blocks_before(n), (int64_t)POOL_BLOCKS);
+        int64_t from = blocks_before(first) + ahead;
+        const int64_t to = blocks_before(last) + ahead;
+        if (all) from = first / DC_POOL_ROWS * POOL_BLOCKS;
+        if (n > 0 && from < to) {
+            const order now = order_of(b, epoch, s, n), next = order_of(b, epoch + 1, s, n);
+            expect_blocks(&now, &next, from, to, &e);
+        }
+        e.shard_row += n;
+    }
 }

@@ -3,7 +3,9 @@
 #define DCMPI_DATA_DATA_PRIV_H
 
 #include "dcmpi/data.h"
+#include "dcmpi/files.h"
 #include "dcmpi/h5.h"
+#include "dcmpi/store.h"
 #include "u64set.h"
 
 /* The checksums that a data file states for its rows (sums.c). Errors: DC_ERR_FORMAT. */
@@ -21,13 +23,12 @@ typedef struct {
 /* matrix, labels, ids: where these are; labels and ids may be NULL: none. */
 DC_CHECKED dc_status dc_data_read_promise(dc_h5 *h5, dc_gidx rows, const char *matrix, const char *labels,
                                           const char *ids, dc_data_promise *p);
-/* What will happen to the checksums if `ranks` ranks read N rows. */
-dc_checksum dc_data_checksum_of(const dc_data_promise *p, dc_gidx N, int ranks);
 
 /* Checksums of the rows of this rank: created empty, each row added once and in order, then compared. */
 typedef struct dc_data_sums dc_data_sums;
-DC_CHECKED dc_status dc_data_sums_create(const dc_data_promise *p, dc_gidx N, int ranks, dc_data_sums **out);
 void dc_data_sums_destroy(dc_data_sums **sums);
+/* Whether there is a checksum of the rows to compare with. */
+bool dc_data_sums_want_rows(const dc_data_sums *s);
 void dc_data_sums_add_rows(dc_data_sums *s, size_t row_bytes, dc_gidx first, dc_gidx n, const void *rows);
 /* Sparse rows: row i has the columns col[e - ptr[0]] and stored values val[e - ptr[0]], ptr[i] <= e < ptr[i+1]. */
 void dc_data_sums_add_sparse(dc_data_sums *s, size_t value_bytes, dc_gidx first, dc_gidx n, const int64_t *ptr,
@@ -49,10 +50,14 @@ typedef struct {
 /* What loading needs, which is more than dc_data_header tells. */
 typedef struct dc_data_shape {
     dc_data_header head;
-    dc_data_promise promise; /* not set for the built-in problem */
-    bool builtin;
-    char matrix[DC_H5_NAME_MAX];    /* dataset or group of the rows */
-    char ids[DC_H5_NAME_MAX];       /* column of the ids, "": none */
+    dc_data_promise promise; /* not set for built-in data */
+    bool is_builtin;
+    dc_builtin builtin;
+    const dc_files *files;       /* many files: matrix, features and place are not set; NULL: one. Each rank has its own
+                                    pointer */
+    int64_t place;               /* byte of dense rows in the file; -1: they are not in one piece */
+    char matrix[DC_H5_NAME_MAX]; /* dataset or group of the rows */
+    char ids[DC_H5_NAME_MAX];    /* column of the ids, "": none */
     char features[DC_H5_NAME_MAX];  /* column of the names of the columns, "": see feature_names of the file */
     dc_data_csr_types sparse;       /* for head.sparse */
     char labels[DC_LABEL_NAME_MAX]; /* dataset or group of the labels */
@@ -62,6 +67,14 @@ typedef struct dc_data_shape {
     int64_t image_shape[DC_IMAGE_DIMS_MAX];
 } dc_data_shape;
 DC_CHECKED dc_status dc_data_describe(const dc_data_request *request, dc_data_shape *shape);
+/* The same for what the HDF5 file at request->path stores, whatever the deck makes of it. */
+DC_CHECKED dc_status dc_data_describe_file(const dc_data_request *request, dc_data_shape *shape);
+/* The request with path and matrix set if its files are a single HDF5 file: then `files` is NULL. */
+dc_data_request dc_data_request_settled(const dc_data_request *request);
+
+/* What will happen to the checksums if `ranks` ranks read N rows. */
+dc_checksum dc_data_checksum_of(const dc_data_shape *shape, int ranks);
+DC_CHECKED dc_status dc_data_sums_create(const dc_data_shape *shape, int ranks, dc_data_sums **out);
 
 dc_h5_type dc_data_h5_type(dc_dtype dtype);
 /* Turns DC_ERR_FORMAT of the HDF5 layer into DC_ERR_DATA: a damaged input file is bad data. Keeps the text. */
@@ -101,6 +114,10 @@ void dc_data_labels_end(dc_data_labels **labels);
 DC_CHECKED dc_status dc_data_words_load(const char *path, int64_t D, const char *names, dc_data_words *words);
 void dc_data_words_release(dc_data_words *words);
 DC_CHECKED dc_status dc_data_feature_names(const char *path, const dc_data_shape *shape, char **text);
+/* The same, also of many files, which have the same names. */
+DC_CHECKED dc_status dc_data_column_names(const char *path, const dc_data_shape *shape, char **text);
+/* Reads labels and ids that are texts of any length (dc_dataset_probe). */
+DC_CHECKED dc_status dc_data_probe_columns(const char *path, const dc_data_shape *shape);
 
 /* Ids of rows (ids.c), used in the same way. */
 typedef struct dc_data_ids dc_data_ids;
@@ -182,8 +199,48 @@ DC_CHECKED dc_status dc_data_set_norm(dc_comm *comm, dc_dataset *data);
 /* Refuses fewer than K distinct scaled rows. Errors: DC_ERR_DATA, DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_data_check_distinct(dc_comm *comm, const dc_dataset *data, int64_t K);
 
-/* ---- Kernels (data_kern.c, gather_kern.c, pca_kern.c)
- * ------------------------------------------------------------------------ */
+/* ---- Stored values of dense rows: in memory, or in files (stream.c) ---------------------------------------------- */
+
+/* Rows in files, as one rank's threads see them: each through a window of its own, of at most dc_data_window_rows()
+ * rows, that moves along. A thread that goes through the rows in order has the next ones read ahead. store: owned from
+ * then on; first: row of the store that is local row 0; rows: number of local rows. Errors: DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_data_stream_create(dc_store *store, dc_gidx first, int64_t rows, dc_data_stream **out);
+/* Accepts NULL. */
+void dc_data_stream_destroy(dc_data_stream **stream);
+/* Memory that it takes, with this many threads. */
+double dc_data_stream_bytes(size_t row_bytes, int threads);
+/* Rows of a window: as many as fit into DC_DATA_WINDOW_BYTES, at least one. */
+enum { DC_DATA_WINDOW_BYTES = 64 << 10 };
+int64_t dc_data_window_rows(size_t row_bytes);
+/* *x = local rows lo, lo + 1 ...; returns how many these are, 1 to n. They stay there until this thread asks again.
+ * Rows that cannot be read are zeros; the next dc_agree() then fails on all ranks (dc_error_watch). Safe inside
+ * parallel regions. */
+int64_t dc_data_stream_rows(dc_data_stream *s, int64_t lo, int64_t n, const void **x);
+/* Checks that the files have not changed. Errors: DC_ERR_DATA. */
+DC_CHECKED dc_status dc_data_stream_check(dc_data_stream *s);
+/* Has local rows [lo, lo + n) read ahead. */
+void dc_data_stream_expect(dc_data_stream *s, int64_t lo, int64_t n);
+
+/* The same for dense data of either kind: all n rows at once if they are in memory. */
+static inline int64_t dc_data_stored(const dc_dataset *d, int64_t lo, int64_t n, const void **x)
+{
+    if (d->stream) return dc_data_stream_rows(d->stream, lo, n, x);
+    *x = (const char *)d->X + (size_t)lo * (size_t)d->D * dc_dtype_bytes(d->dtype);
+    return n;
+}
+static inline const void *dc_data_stored_row(const dc_dataset *d, int64_t row)
+{
+    const void *x;
+    (void)dc_data_stored(d, row, 1, &x);
+    return x;
+}
+/* Rows that a thread may go through several times before it turns to the next ones, without reading them again. */
+static inline int64_t dc_data_stored_tile(const dc_dataset *d)
+{
+    return d->stream ? dc_data_window_rows((size_t)d->D * dc_dtype_bytes(d->dtype)) : DC_BLOCK_ROWS;
+}
+
+/* ---- Kernels (gather_kern.c, pca_kern.c, norm_kern.c) ------------------------------------------------------------ */
 
 /* The scaled columns of a local row, whatever enters the network: out[D]. */
 void dc_data_scaled_row(const dc_dataset *data, int64_t row, float *out);
@@ -191,9 +248,14 @@ void dc_data_scaled_row(const dc_dataset *data, int64_t row, float *out);
 void dc_data_project(const dc_dataset *data, dc_gidx first, int64_t n, float *x, float *y, float *Z);
 /* The norm of x[n]; 0 if there is none. */
 double dc_data_norm(dc_row_norm norm, const float *x, int64_t n);
-/* Does the work of dc_dataset_norms(), and returns the number of rows of zeros; x [threads x D] is scratch. most[2]:
- * the largest of -v and of v over the values v divided by the norms, and what was there. */
-int64_t dc_data_norms(const dc_dataset *data, dc_row_norm norm, int64_t n, float *x, float *row_scale, double most[2]);
+/* Rows that hold only zeros. */
+typedef struct {
+    int64_t count, first; /* local; first is INT64_MAX if there is none */
+} dc_zero_rows;
+/* Does the work of dc_dataset_norms(), and returns which rows are zeros; x [threads x D] is scratch. most[2]: the
+ * largest of -v and of v over the values v divided by the norms, and what was there. */
+dc_zero_rows dc_data_norms(const dc_dataset *data, dc_row_norm norm, int64_t n, float *x, float *row_scale,
+                           double most[2]);
 
 /* Values in double: out[width] = columns [c, c + width) of row `row` (local) as they are stored. */
 void dc_data_piece_f64(const dc_dataset *data, int64_t row, int64_t c, int64_t width, double *out);
@@ -216,8 +278,6 @@ enum { DC_BYTE_VALUES = 256 };
  * as the one before it is not counted again. Threaded. */
 void dc_data_count_bytes(const dc_dataset *data, int64_t c, int64_t width, int n, const dc_order_target *target,
                          int shift, int64_t *count);
-/* Rows and classes of the built-in problem, each a function of (seed, global row); threaded. */
-void dc_data_generate(uint64_t seed, const dc_part *part, uint8_t *X, int32_t *y);
 /* Touches memory with the threads that will use it, so that it lies near them. */
 void dc_data_touch(void *memory, size_t bytes);
 /* Number of threads that a kernel may use; the block kernels need that many scratch rows. */

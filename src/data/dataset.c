@@ -2,7 +2,8 @@
  *
  * Rank 0 alone looks at the header; then all ranks read their rows together. Each step below is collective and returns
  * the same status everywhere. Dense rows are never converted in memory: uint8 stays uint8, and becomes float when it is
- * gathered. Sparse rows stay sparse, with float32 values. */
+ * gathered. Sparse rows stay sparse, with float32 values. Rows may stay in their file (stream.c): then every pass below
+ * reads them again. */
 #include <string.h>
 
 #include "counts.h"
@@ -10,6 +11,7 @@
 #include "dcmpi/comm.h"
 #include "dcmpi/fault.h"
 #include "dcmpi/mem.h"
+#include "rows_reader.h"
 #include "sparse.h"
 
 /* ---- Rows -------------------------------------------------------------------------------------------------------- */
@@ -41,14 +43,30 @@ out:
 /* At least what loading takes for a column of sparse data: scaling, statistics of all rows and of a thread. */
 enum { COLUMN_BYTES = 2 * sizeof(float) + 8 * sizeof(double) };
 
+/* Rows that stay in their file are only looked at. */
+static dc_status open_rows(dc_dataset *d, const dc_data_shape *s)
+{
+    dc_status st = DC_OK;
+    dc_store *store = NULL;
+    DC_TRY(dc_data_store_create(s, d->source, &store));
+    DC_TRY(dc_data_stream_create(store, d->part.row_lo, dc_part_rows(&d->part), &d->stream));
+    store = NULL;
+    d->bytes = (size_t)dc_data_stream_bytes((size_t)d->D * dc_dtype_bytes(d->dtype), dc_data_threads());
+out:
+    dc_store_destroy(&store);
+    return st;
+}
+
 /* The memory of sparse rows is taken when it is known how many values this rank's rows have. */
-static dc_status take_memory(dc_dataset *d, bool sparse, bool has_labels, int ranks_here)
+static dc_status take_memory(dc_dataset *d, const dc_data_shape *s, int ranks_here)
 {
     dc_status st = DC_OK;
     const size_t n = (size_t)dc_part_rows(&d->part), D = (size_t)d->D;
-    if (!sparse) DC_TRY(take_rows(d, ranks_here));
-    /* The stored values say nothing about the number of columns. */
-    if (sparse) DC_TRY(check_memory(d, dc_mul_size(D, COLUMN_BYTES), ranks_here));
+    const bool has_labels = s->head.has_labels;
+    if (s->head.sparse) /* the stored values say nothing about the number of columns */
+        DC_TRY(check_memory(d, dc_mul_size(D, COLUMN_BYTES), ranks_here));
+    else
+        DC_TRY(s->head.stream ? open_rows(d, s) : take_rows(d, ranks_here));
     if (has_labels) DC_TRY(dc_mem_alloc(&d->y, n, sizeof *d->y, "labels"));
     DC_TRY(dc_mem_alloc(&d->shift, D, sizeof *d->shift, "scaling"));
     DC_TRY(dc_mem_alloc(&d->scale, D, sizeof *d->scale, "scaling"));
@@ -85,13 +103,16 @@ out:
     return st;
 }
 
-static dc_status generate_rows(dc_comm *comm, dc_dataset *d, uint64_t seed)
+static dc_status make_rows(dc_comm *comm, dc_dataset *d, const dc_data_shape *s, uint64_t seed)
 {
     dc_status st = DC_OK;
     int64_t *raw = NULL;
     const int64_t n = dc_part_rows(&d->part);
     DC_TRY_ALL(comm, dc_mem_alloc(&raw, (size_t)n, sizeof *raw, "raw labels"));
-    dc_data_generate(seed, &d->part, d->X, d->y);
+    d->id_bytes = s->head.id_bytes;
+    d->bytes += d->id_bytes * (size_t)n;
+    if (d->id_bytes) DC_TRY_ALL(comm, dc_mem_alloc_raw(&d->ids, (size_t)n, d->id_bytes, "ids"));
+    DC_TRY_ALL(comm, dc_builtin_make(&s->builtin, seed, d->part.row_lo, n, d->X, d->y, d->ids, d->id_bytes));
     for (int64_t i = 0; i < n; i++) raw[i] = d->y[i];
     st = dc_data_number_labels(comm, d, raw);
 out:
@@ -99,11 +120,41 @@ out:
     return st;
 }
 
+/* Reads all rows once, to compare checksums. */
+static void sum_rows(const dc_dataset *d, dc_data_sums *sums)
+{
+    const size_t row_bytes = (size_t)d->D * dc_dtype_bytes(d->dtype);
+    const int64_t rows = dc_part_rows(&d->part);
+    for (int64_t lo = 0, n; lo < rows; lo += n) {
+        const void *x;
+        n = dc_data_stored(d, lo, rows - lo, &x);
+        dc_data_sums_add_rows(sums, row_bytes, d->part.row_lo + lo, n, x);
+    }
+}
+
+static dc_status load_files(dc_comm *comm, dc_dataset *d, const dc_data_shape *s)
+{
+    dc_status st = DC_OK;
+    dc_rows_reader *reader = NULL;
+    DC_TRY_ALL(comm, dc_rows_reader_open(s, &reader));
+    DC_TRY(dc_rows_reader_read(comm, reader, &d->part, d->X));
+    DC_TRY(dc_rows_reader_check(comm, reader, &d->part));
+out:
+    dc_rows_reader_close(&reader);
+    return st;
+}
+
 static dc_status load_dense(dc_comm *comm, dc_dataset *d, const dc_data_shape *s, dc_data_sums *sums)
 {
     const size_t row_bytes = (size_t)d->D * dc_dtype_bytes(d->dtype);
-    const dc_status st = dc_data_status(
-        dc_h5_read_part(comm, d->source, s->matrix, dc_data_h5_type(d->dtype), &d->part, (size_t)d->D, d->X));
+    if (d->stream) {
+        if (dc_data_sums_want_rows(sums)) sum_rows(d, sums);
+        return dc_agree(comm, DC_OK);
+    }
+    const dc_status st = s->files
+                             ? load_files(comm, d, s)
+                             : dc_data_status(dc_h5_read_part(comm, d->source, s->matrix, dc_data_h5_type(d->dtype),
+                                                              &d->part, (size_t)d->D, d->X));
     if (st == DC_OK) dc_data_sums_add_rows(sums, row_bytes, d->part.row_lo, dc_part_rows(&d->part), d->X);
     return st;
 }
@@ -134,13 +185,14 @@ static dc_status load_rows(dc_comm *comm, dc_dataset *d, const dc_data_shape *s)
 {
     dc_status st = DC_OK;
     dc_data_sums *sums = NULL;
-    DC_TRY_ALL(comm, dc_data_sums_create(&s->promise, d->part.N, dc_comm_size(comm), &sums));
+    DC_TRY_ALL(comm, dc_data_sums_create(s, dc_comm_size(comm), &sums));
     DC_TRY(s->head.sparse ? load_sparse(comm, d, s, sums) : load_dense(comm, d, s, sums));
     if (d->y) DC_TRY(load_labels(comm, d, s, sums));
     if (s->head.has_ids) DC_TRY(load_ids(comm, d, s, sums));
-    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_data_feature_names(d->source, s, &d->feature_names) : DC_OK);
-    DC_TRY_ALL(comm,
-               dc_comm_rank(comm) == 0 ? dc_data_words_load(d->source, d->D, d->feature_names, &d->words) : DC_OK);
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_data_column_names(d->source, s, &d->feature_names) : DC_OK);
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 && !s->files
+                         ? dc_data_words_load(d->source, d->D, d->feature_names, &d->words)
+                         : DC_OK);
     DC_TRY(dc_data_sums_compare(comm, sums, d->source, &d->checksum));
 out:
     if (st != DC_OK) st = dc_data_sums_blame(comm, sums, d->source, st);
@@ -154,21 +206,25 @@ dc_status dc_dataset_open(dc_comm *comm, const dc_data_request *request, int sha
     dc_status st = DC_OK;
     dc_dataset *d = NULL;
     dc_data_shape shape = {0};
+    const dc_data_request r = dc_data_request_settled(request);
     *out = NULL;
-    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_data_describe(request, &shape) : DC_OK);
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_data_describe(&r, &shape) : DC_OK);
     dc_comm_bcast(comm, &shape, sizeof shape, 0);
+    shape.files = r.files;
     DC_TRY_ALL(comm, dc_mem_alloc(&d, 1, sizeof *d, "dataset"));
     DC_TRY_ALL(comm, dc_part_init(&d->part, shape.head.N, shards, dc_comm_size(comm), dc_comm_rank(comm)));
     d->D = shape.head.D = shape.head.stored_D; /* until counts are transformed */
     d->dtype = shape.head.dtype = shape.head.stored_dtype;
+    d->streams = shape.head.stream;
     d->scale_kind = request->scale;
     d->reduce = request->reduce;
     d->norm = request->norm;
     d->n_image_dims = shape.n_image_dims;
     memcpy(d->image_shape, shape.image_shape, sizeof d->image_shape);
-    snprintf(d->source, sizeof d->source, "%s", request->path);
-    DC_TRY_ALL(comm, take_memory(d, shape.head.sparse, shape.head.has_labels, dc_comm_node_size(comm)));
-    DC_TRY(shape.builtin ? generate_rows(comm, d, seed) : load_rows(comm, d, &shape));
+    d->files = r.files;
+    snprintf(d->source, sizeof d->source, "%s", r.path);
+    DC_TRY_ALL(comm, take_memory(d, &shape, dc_comm_node_size(comm)));
+    DC_TRY(shape.is_builtin ? make_rows(comm, d, &shape, seed) : load_rows(comm, d, &shape));
     DC_TRY(dc_data_examine(comm, d, request, seed, K));
     *out = d;
 out:
@@ -182,11 +238,22 @@ dc_status dc_dataset_load(dc_comm *comm, const char *path, dc_gidx rows, int sha
     return dc_dataset_open(comm, &(dc_data_request){.path = path, .rows = rows, .scale = scale}, shards, seed, K, out);
 }
 
+dc_status dc_dataset_check_files(dc_comm *comm, const dc_dataset *d)
+{
+    return dc_agree(comm, d->stream ? dc_data_stream_check(d->stream) : DC_OK);
+}
+
+void dc_dataset_expect(const dc_dataset *d, int64_t lo, int64_t n)
+{
+    if (d->stream) dc_data_stream_expect(d->stream, lo, n);
+}
+
 void dc_dataset_destroy(dc_dataset **data)
 {
     dc_dataset *d = *data;
     if (!d) return;
     dc_mem_free(&d->X);
+    dc_data_stream_destroy(&d->stream);
     dc_data_csr_release(&d->csr);
     dc_mem_free(&d->y);
     dc_mem_free(&d->classes);

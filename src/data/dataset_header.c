@@ -22,14 +22,27 @@ dc_h5_type dc_data_h5_type(dc_dtype dtype)
     return DC_H5_OTHER;
 }
 
-static dc_status describe_builtin(dc_gidx rows, dc_data_shape *s)
+static dc_status describe_builtin(const dc_data_request *r, dc_data_shape *s)
 {
-    *s = (dc_data_shape){.builtin = true, .n_image_dims = 2, .image_shape = {DC_GLYPH_SIDE, DC_GLYPH_SIDE}};
-    s->head = (dc_data_header){.N = rows > 0 ? rows : DC_GLYPH_ROWS_DEFAULT,
-                               .D = DC_GLYPH_PIXELS,
-                               .dtype = DC_U8,
+    char why[DC_BUILTIN_WHY_MAX];
+    *s = (dc_data_shape){.is_builtin = true};
+    dc_builtin *b = &s->builtin;
+    if (!dc_builtin_parse(r->path, b, why)) return DC_FAIL(DC_ERR_USAGE, "%s", why);
+    if (b->sized && r->rows > b->rows)
+        return DC_FAIL(DC_ERR_DATA, "%s has fewer rows than input.rows=%lld", r->path, (long long)r->rows);
+    const dc_gidx N = r->rows > 0 ? r->rows : b->rows;
+    const size_t id_bytes = dc_builtin_id_bytes(b, N);
+    s->head = (dc_data_header){.N = N,
+                               .D = b->D,
+                               .dtype = b->dtype,
                                .has_labels = true,
-                               .C = DC_GLYPH_CLASSES};
+                               .C = b->C,
+                               .has_ids = id_bytes > 0,
+                               .id_bytes = id_bytes};
+    if (b->kind == DC_DATA_GLYPHS) {
+        s->n_image_dims = 2;
+        s->image_shape[0] = s->image_shape[1] = DC_GLYPH_SIDE;
+    }
     return DC_OK;
 }
 
@@ -204,6 +217,10 @@ static dc_status describe_dense(dc_h5 *h5, const dc_data_request *r, dc_data_sha
     DC_TRY(dc_data_status(dc_h5_dataset_info(h5, s->matrix, &info)));
     DC_TRY(describe_rows(r->path, &info, r->rows, s));
     describe_image(h5, &info, s);
+    if (dc_h5_place(h5, s->matrix, &s->place) != DC_OK) {
+        s->place = -1;
+        dc_error_clear();
+    }
 out:
     return st;
 }
@@ -219,7 +236,7 @@ static dc_status read_promise(dc_h5 *h5, dc_data_shape *s)
     return dc_data_status(st);
 }
 
-static dc_status describe_file(const dc_data_request *r, dc_data_shape *s)
+dc_status dc_data_describe_file(const dc_data_request *r, dc_data_shape *s)
 {
     dc_status st = DC_OK;
     dc_h5 *h5 = NULL;
@@ -243,9 +260,56 @@ out:
     return st;
 }
 
+/* Bytes of a stored id; 0: not all files tell. */
+static size_t widest_id(const dc_files *files)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < files->n; i++) {
+        if (files->file[i].id_bytes == 0) return 0;
+        most = DC_MAX(most, files->file[i].id_bytes);
+    }
+    return most;
+}
+
+/* Many files, whose headers are known. */
+static dc_status describe_files(const dc_data_request *r, dc_data_shape *s)
+{
+    const dc_files *files = r->files;
+    const dc_file_facts *first = &files->file[0];
+    *s = (dc_data_shape){.files = files, .n_image_dims = first->n_image_dims, .label_type = DC_H5_OTHER};
+    memcpy(s->image_shape, first->image_shape, sizeof s->image_shape);
+    if (r->rows > files->N)
+        return DC_FAIL(DC_ERR_DATA, "%s: %lld rows, fewer than input.rows=%lld", files->title, (long long)files->N,
+                       (long long)r->rows);
+    s->promise.rows = files->N;
+    s->head = (dc_data_header){.N = r->rows > 0 ? r->rows : files->N,
+                               .D = first->D,
+                               .dtype = first->dtype,
+                               .has_labels = files->labels_used,
+                               .has_ids = files->ids_used,
+                               .has_names = files->names_used,
+                               .files_bytes = dc_files_bytes(files)};
+    if (files->ids_used) s->id_bytes = s->head.id_bytes = widest_id(files);
+    if (files->labels_used) snprintf(s->labels, sizeof s->labels, "%s", files->label_dataset);
+    if (files->ids_used) snprintf(s->ids, sizeof s->ids, "%s", files->id_dataset);
+    return DC_OK;
+}
+
 static dc_status describe_stored(const dc_data_request *r, dc_data_shape *shape)
 {
-    return strcmp(r->path, DC_BUILTIN_GLYPHS) == 0 ? describe_builtin(r->rows, shape) : describe_file(r, shape);
+    if (r->files) return describe_files(r, shape);
+    return dc_builtin_is(r->path) ? describe_builtin(r, shape) : dc_data_describe_file(r, shape);
+}
+
+dc_data_request dc_data_request_settled(const dc_data_request *request)
+{
+    dc_data_request r = *request;
+    if (!r.files) return r;
+    r.path = r.files->plain ? dc_files_path(r.files, 0) : r.files->title;
+    if (!r.files->plain) return r;
+    if (*dc_files_dataset(r.files, 0)) r.matrix = dc_files_dataset(r.files, 0);
+    r.files = NULL;
+    return r;
 }
 
 /* The shape of the rows that transforms of counts make. */
@@ -267,30 +331,61 @@ static dc_status apply_counts(const dc_data_request *r, dc_data_shape *s)
     return DC_OK;
 }
 
+/* The first file whose dense rows are not in one piece, or NULL. */
+static const char *scattered(const dc_data_request *r, const dc_data_shape *s)
+{
+    if (!s->files) return s->place < 0 ? r->path : NULL;
+    for (size_t i = 0; i < s->files->n; i++)
+        if (s->files->file[i].piece.offset < 0) return dc_files_path(s->files, i);
+    return NULL;
+}
+
+/* Whether the rows stay in their files. Counts are transformed in memory. */
+static dc_status apply_stream(const dc_data_request *r, dc_data_shape *s)
+{
+    dc_data_header *head = &s->head;
+    const char *why = NULL, *path = s->is_builtin || head->sparse ? NULL : scattered(r, s);
+    if (s->is_builtin)
+        why = "are made, not read";
+    else if (head->sparse)
+        why = "are sparse";
+    else if (head->counts)
+        why = "are transformed as counts (input.normalize_total, log1p, variable_columns)";
+    else if (path)
+        why = "are stored in chunks or compressed: dcmpi convert stores them in one piece";
+    head->in_place = !why;
+    head->stream = r->stream;
+    if (!head->stream || head->in_place) return DC_OK;
+    return DC_FAIL(DC_ERR_DATA, "%s: input.residency = stream, but the rows %s", path ? path : r->path, why);
+}
+
 /* What the deck makes of the stored data. */
 static dc_status apply(const dc_data_request *r, dc_data_shape *shape)
 {
     dc_status st = force_image(r, shape);
     shape->head.norm = r->norm;
     if (st == DC_OK) st = apply_counts(r, shape);
+    if (st == DC_OK) st = apply_stream(r, shape);
     if (st == DC_OK) st = dc_data_count_components(r, &shape->head);
     return st == DC_OK ? dc_data_count_reduced(r, &shape->head) : st;
 }
 
-dc_status dc_data_describe(const dc_data_request *r, dc_data_shape *shape)
+dc_status dc_data_describe(const dc_data_request *request, dc_data_shape *shape)
 {
-    const dc_status st = describe_stored(r, shape);
-    return st == DC_OK ? apply(r, shape) : st;
+    const dc_data_request r = dc_data_request_settled(request);
+    const dc_status st = describe_stored(&r, shape);
+    return st == DC_OK ? apply(&r, shape) : st;
 }
 
 dc_status dc_dataset_inspect(const dc_data_request *request, dc_data_header *out)
 {
     dc_data_shape shape, stored;
-    dc_status st = describe_stored(request, &stored);
+    const dc_data_request r = dc_data_request_settled(request);
+    dc_status st = describe_stored(&r, &stored);
     shape = stored;
-    if (st == DC_OK) st = apply(request, &shape);
+    if (st == DC_OK) st = apply(&r, &shape);
     if (st != DC_OK) return st;
-    if (request->n_image_dims > 0) note_other_image(request, &stored);
+    if (r.n_image_dims > 0) note_other_image(&r, &stored);
     *out = shape.head;
     out->n_image_dims = shape.n_image_dims;
     memcpy(out->image_shape, shape.image_shape, sizeof out->image_shape);
@@ -350,20 +445,28 @@ static dc_status probe_column(dc_h5 *h5, const char *name)
     return st;
 }
 
-dc_status dc_dataset_probe(const dc_data_request *request)
+dc_status dc_data_probe_columns(const char *path, const dc_data_shape *shape)
 {
     dc_status st = DC_OK;
     dc_h5 *h5 = NULL;
+    DC_TRY(dc_h5_open(&h5, path, DC_H5_READ));
+    if (shape->head.has_labels && shape->label_type == DC_H5_OTHER) DC_TRY(probe_column(h5, shape->labels));
+    if (shape->head.has_ids && shape->id_bytes == 0) DC_TRY(probe_column(h5, shape->ids));
+out:
+    if (dc_h5_close(&h5) != DC_OK) dc_error_clear(); /* the file was only read */
+    return dc_data_status(st);
+}
+
+dc_status dc_dataset_probe(const dc_data_request *request)
+{
+    dc_status st = DC_OK;
     dc_data_shape shape;
     char *names = NULL;
     DC_TRY(dc_data_describe(request, &shape));
-    if (shape.builtin) goto out;
-    DC_TRY(dc_h5_open(&h5, request->path, DC_H5_READ));
-    if (shape.head.has_labels && shape.label_type == DC_H5_OTHER) DC_TRY(probe_column(h5, shape.labels));
-    if (shape.head.has_ids && shape.id_bytes == 0) DC_TRY(probe_column(h5, shape.ids));
+    if (shape.is_builtin) goto out;
+    DC_TRY(dc_data_probe_columns(request->path, &shape));
     DC_TRY(dc_data_feature_names(request->path, &shape, &names));
 out:
     dc_mem_free(&names);
-    if (dc_h5_close(&h5) != DC_OK) dc_error_clear(); /* the file was only read */
-    return dc_data_status(st);
+    return st;
 }

@@ -41,14 +41,19 @@ double dc_dataset_id_bytes(const dc_data_header *head)
 /* A value and its column. */
 enum { SPARSE_BYTES = sizeof(float) + sizeof(int32_t) };
 
-/* Bytes of rows, labels, ids, scaling, bounds and components together. */
+/* Bytes of rows, or of windows of rows that stay in their file, of labels, ids, scaling, bounds and components
+ * together.
+ */
 double dc_dataset_bytes(const dc_data_header *head, const dc_part *part, const dc_clip *clip)
 {
     const double D = (double)head->D, label = head->has_labels ? sizeof(int32_t) : 0;
     const double k = (double)head->components, item = (double)dc_dtype_bytes(head->dtype);
     const double factor = head->norm != DC_ROW_NORM_NONE && k == 0 ? sizeof(float) : 0;
-    const double row = (head->sparse ? sizeof(int64_t) : D * item) + factor + label + dc_dataset_id_bytes(head) + 4 * k;
-    return (double)dc_part_rows(part) * row + (head->sparse ? sizeof(int64_t) : 0) +
+    const double stored = head->sparse ? sizeof(int64_t) : head->stream ? 0 : D * item;
+    const double row = stored + factor + label + dc_dataset_id_bytes(head) + 4 * k;
+    const size_t stored_row = (size_t)head->D * dc_dtype_bytes(head->dtype);
+    return head->files_bytes + (double)dc_part_rows(part) * row + (head->sparse ? sizeof(int64_t) : 0) +
+           (head->stream ? dc_data_stream_bytes(stored_row, dc_data_threads()) : 0) +
            SPARSE_BYTES * (double)dc_header_nnz(head, part->row_lo, part->row_hi) +
            (clip->kind == DC_CLIP_NONE ? 8 : 24) * D + 8 * k * D + 24 * k;
 }

@@ -2,8 +2,8 @@
  * a row copies it to its place in a buffer of zeros; an integer sum over ranks then yields the bytes unchanged. */
 #include <string.h>
 
+#include "data_priv.h"
 #include "dcmpi/comm.h"
-#include "dcmpi/data.h"
 #include "dcmpi/mem.h"
 
 /* Copies a row of this rank. */
@@ -15,7 +15,7 @@ static void copy_row(const dc_dataset *d, int64_t row, char *out)
     const size_t item = dc_dtype_bytes(d->dtype), bytes = (size_t)d->D * item;
     const dc_csr *m = &d->csr;
     if (!dc_dataset_is_sparse(d)) {
-        memcpy(out, (const char *)d->X + (size_t)row * bytes, bytes);
+        memcpy(out, dc_data_stored_row(d, row), bytes);
         return;
     }
     memset(out, 0, bytes);

@@ -2,24 +2,21 @@
  * own rows, independently of the others. They are copied to the results and play no part in the computation. */
 #include <string.h>
 
-#include "data_priv.h"
+#include "column.h"
 #include "dcmpi/comm.h"
-#include "dcmpi/h5_column.h"
 #include "dcmpi/mem.h"
 
 struct dc_data_ids {
     char path[DC_PATH_MAX], name[DC_H5_NAME_MAX];
-    dc_h5 *h5;
-    dc_h5_column *column;
+    dc_data_column *column;
     size_t bytes;
 };
 
-static dc_status open_column(dc_data_ids *ids, const dc_part *part)
+static dc_status open_column(dc_data_ids *ids, const dc_data_shape *shape, const dc_part *part)
 {
     dc_status st = DC_OK;
-    DC_TRY(dc_h5_open(&ids->h5, ids->path, DC_H5_READ));
-    DC_TRY(dc_h5_column_open(ids->h5, ids->name, &ids->column));
-    if (ids->bytes == 0) DC_TRY(dc_h5_column_longest(ids->column, part->row_lo, dc_part_rows(part), &ids->bytes));
+    DC_TRY(dc_data_column_open(shape, ids->path, ids->name, &ids->column));
+    if (ids->bytes == 0) DC_TRY(dc_data_column_longest(ids->column, part->row_lo, dc_part_rows(part), &ids->bytes));
 out:
     return dc_data_status(st);
 }
@@ -33,7 +30,7 @@ dc_status dc_data_ids_start(dc_comm *comm, const dc_data_shape *shape, const cha
     snprintf(ids->path, sizeof ids->path, "%s", path);
     snprintf(ids->name, sizeof ids->name, "%s", shape->ids);
     ids->bytes = shape->id_bytes;
-    DC_TRY_ALL(comm, open_column(ids, part));
+    DC_TRY_ALL(comm, open_column(ids, shape, part));
     int64_t longest = DC_MAX((int64_t)ids->bytes, (int64_t)1);
     dc_comm_max_i64(comm, &longest, 1);
     ids->bytes = (size_t)longest;
@@ -71,7 +68,7 @@ dc_status dc_data_ids_read(dc_comm *comm, dc_data_ids *ids, const dc_part *piece
     dc_status st = DC_OK;
     filling f = {.to = out, .bytes = ids->bytes};
     const dc_gidx n = dc_part_rows(piece);
-    DC_TRY_ALL(comm, dc_data_status(dc_h5_column_read(ids->column, piece->row_lo, n, fill, &f)));
+    DC_TRY_ALL(comm, dc_data_column_read(ids->column, piece->row_lo, n, fill, &f));
     dc_data_sums_add_ids(sums, ids->bytes, piece->row_lo, n, out);
 out:
     return st;
@@ -80,7 +77,6 @@ out:
 void dc_data_ids_end(dc_data_ids **ids)
 {
     if (!*ids) return;
-    dc_h5_column_close(&(*ids)->column);
-    if (dc_h5_close(&(*ids)->h5) != DC_OK) dc_error_clear(); /* was only read */
+    dc_data_column_close(&(*ids)->column);
     dc_mem_free(ids);
 }

@@ -7,9 +7,8 @@
  * (dc_label_is_missing) gets the number -1. Labels are used only by the metrics. */
 #include <string.h>
 
-#include "data_priv.h"
+#include "column.h"
 #include "dcmpi/comm.h"
-#include "dcmpi/h5_column.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/nameset.h"
@@ -21,12 +20,11 @@ struct dc_data_labels {
     char path[DC_PATH_MAX], name[DC_H5_NAME_MAX];
     dc_h5_type type; /* DC_H5_OTHER: labels are treated as names */
     int64_t capacity;
-    int64_t *raw;   /* [capacity] numbers as stored */
-    int64_t *value; /* [C] values of the classes, for labels that are numbers */
-    dc_h5 *h5;      /* this rank's handle, for labels that are names */
-    dc_h5_column *column;
-    dc_nameset *names; /* of this rank, later of all ranks */
-    int32_t *code;     /* [count] class of each name */
+    int64_t *raw;           /* [capacity] numbers as stored */
+    int64_t *value;         /* [C] values of the classes, for labels that are numbers */
+    dc_data_column *column; /* labels that are names */
+    dc_nameset *names;      /* of this rank, later of all ranks */
+    int32_t *code;          /* [count] class of each name */
     int64_t C, unlabelled;
     char *classes;
 };
@@ -196,13 +194,12 @@ static dc_status code_name(void *ctx, const char *text, size_t n)
 
 /* ---- Both -------------------------------------------------------------------------------------------------------- */
 
-static dc_status start(dc_data_labels *l)
+static dc_status start(dc_data_labels *l, const dc_data_shape *shape)
 {
     dc_status st = DC_OK;
     if (l->type != DC_H5_OTHER) return dc_mem_alloc(&l->raw, (size_t)l->capacity, sizeof *l->raw, "raw labels");
     DC_TRY(dc_nameset_create(&l->names));
-    DC_TRY(dc_h5_open(&l->h5, l->path, DC_H5_READ));
-    DC_TRY(dc_h5_column_open(l->h5, l->name, &l->column));
+    DC_TRY(dc_data_column_open(shape, l->path, l->name, &l->column));
 out:
     return dc_data_status(st);
 }
@@ -234,7 +231,7 @@ static dc_status find_names(dc_comm *comm, dc_data_labels *l, const dc_part *par
 {
     dc_status st = DC_OK;
     bool many = false;
-    DC_TRY_ALL(comm, dc_data_status(dc_h5_column_read(l->column, part->row_lo, dc_part_rows(part), collect_name, l)));
+    DC_TRY_ALL(comm, dc_data_column_read(l->column, part->row_lo, dc_part_rows(part), collect_name, l));
     DC_TRY(join_names(comm, l, &many));
     if (many) {
         dc_log_warning("%s holds more than %d different names: they are not class labels, and score nothing", l->name,
@@ -257,7 +254,7 @@ dc_status dc_data_labels_start(dc_comm *comm, const dc_data_shape *shape, const 
     snprintf(l->name, sizeof l->name, "%s", shape->labels);
     l->type = shape->label_type;
     l->capacity = capacity;
-    DC_TRY_ALL(comm, start(l));
+    DC_TRY_ALL(comm, start(l, shape));
     DC_TRY(l->type == DC_H5_OTHER ? find_names(comm, l, part) : find_numbers(comm, l, part));
     dc_comm_sum_i64(comm, &l->unlabelled, 1);
 out:
@@ -273,7 +270,7 @@ dc_status dc_data_labels_read(dc_comm *comm, dc_data_labels *l, const dc_part *p
         return DC_OK;
     }
     if (l->type == DC_H5_OTHER) {
-        DC_TRY_ALL(comm, dc_data_status(dc_h5_column_read(l->column, piece->row_lo, n, code_name, &(coding){l, y})));
+        DC_TRY_ALL(comm, dc_data_column_read(l->column, piece->row_lo, n, code_name, &(coding){l, y}));
         return DC_OK;
     }
     DC_TRY(read_numbers(comm, l, piece, sums));
@@ -287,8 +284,7 @@ void dc_data_labels_end(dc_data_labels **labels)
 {
     dc_data_labels *l = *labels;
     if (!l) return;
-    dc_h5_column_close(&l->column);
-    if (dc_h5_close(&l->h5) != DC_OK) dc_error_clear(); /* was only read */
+    dc_data_column_close(&l->column);
     dc_nameset_destroy(&l->names);
     dc_mem_free(&l->code);
     dc_mem_free(&l->raw);

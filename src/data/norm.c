@@ -16,7 +16,7 @@ const char *dc_row_norm_name(dc_row_norm norm)
 }
 
 /* zeros, most: as of dc_data_norms(). */
-static dc_status find_norms(const dc_dataset *d, dc_row_norm norm, int64_t n, float *row_scale, int64_t *zeros,
+static dc_status find_norms(const dc_dataset *d, dc_row_norm norm, int64_t n, float *row_scale, dc_zero_rows *zeros,
                             double most[2])
 {
     dc_status st = DC_OK;
@@ -30,12 +30,12 @@ out:
 
 dc_status dc_dataset_norms(const dc_dataset *d, dc_row_norm norm, int64_t n, float *row_scale)
 {
-    int64_t zeros;
+    dc_zero_rows zeros;
     double most[2] = {0};
     return find_norms(d, norm, n, row_scale, &zeros, most);
 }
 
-static dc_status set_factors(dc_comm *comm, dc_dataset *d, int64_t *zeros)
+static dc_status set_factors(dc_comm *comm, dc_dataset *d, dc_zero_rows *zeros)
 {
     dc_status st = DC_OK;
     const int64_t n = dc_part_rows(&d->part);
@@ -56,27 +56,35 @@ out:
 }
 
 /* Rows whose components are all zero. */
-static int64_t count_zeros(const dc_dataset *d)
+static dc_zero_rows find_zeros(const dc_dataset *d)
 {
-    int64_t zeros = 0;
-    const int64_t n = dc_part_rows(&d->part), k = d->pca.k;
-    for (int64_t i = 0; i < n; i++) zeros += dc_data_norm(DC_ROW_NORM_MAX, d->Z + i * k, k) == 0;
+    dc_zero_rows zeros = {0, INT64_MAX};
+    const int64_t k = d->pca.k;
+    for (int64_t i = 0; i < dc_part_rows(&d->part); i++) {
+        if (dc_data_norm(DC_ROW_NORM_MAX, d->Z + i * k, k) > 0) continue;
+        zeros.first = DC_MIN(zeros.first, i);
+        zeros.count++;
+    }
     return zeros;
 }
 
 dc_status dc_data_set_norm(dc_comm *comm, dc_dataset *d)
 {
     dc_status st = DC_OK;
-    int64_t zeros = 0;
+    dc_zero_rows zeros;
     if (d->norm == DC_ROW_NORM_NONE) return DC_OK;
     if (d->Z)
-        zeros = count_zeros(d);
+        zeros = find_zeros(d);
     else
         DC_TRY(set_factors(comm, d, &zeros));
-    dc_comm_sum_i64(comm, &zeros, 1);
-    if (zeros > 0)
-        dc_log_note("input.norm=%s: %lld of %lld rows hold only zeros, and stay so", names[d->norm], (long long)zeros,
-                    (long long)d->part.N);
+    dc_gidx first = zeros.count > 0 ? d->part.row_lo + zeros.first : INT64_MAX;
+    dc_comm_sum_i64(comm, &zeros.count, 1);
+    dc_comm_min_i64(comm, &first, 1);
+    if (zeros.count > 0)
+        dc_log_note(
+            "input.norm=%s: %lld of %lld rows hold only zeros, and stay so; the first is row %lld (counted from "
+            "0)",
+            names[d->norm], (long long)zeros.count, (long long)d->part.N, (long long)first);
 out:
     return st;
 }

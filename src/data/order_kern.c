@@ -24,11 +24,11 @@ static uint64_t bits_of_order(uint64_t key, int width)
 
 static void keys_of(const dc_dataset *d, int64_t row, int64_t c, int64_t n, uint64_t *restrict key)
 {
-    const int64_t at = row * d->D + c;
-    const uint8_t *restrict b8 = (const uint8_t *)d->X + at;
-    const uint16_t *restrict b16 = (const uint16_t *)d->X + at;
-    const uint32_t *restrict b32 = (const uint32_t *)d->X + at;
-    const uint64_t *restrict b64 = (const uint64_t *)d->X + at;
+    const void *stored = dc_data_stored_row(d, row);
+    const uint8_t *restrict b8 = (const uint8_t *)stored + c;
+    const uint16_t *restrict b16 = (const uint16_t *)stored + c;
+    const uint32_t *restrict b32 = (const uint32_t *)stored + c;
+    const uint64_t *restrict b64 = (const uint64_t *)stored + c;
     switch (d->dtype) {
     case DC_U8:
         for (int64_t i = 0; i < n; i++) key[i] = b8[i];
@@ -77,20 +77,29 @@ static void count_key(uint64_t key, int n, const dc_order_target *target, int sh
     }
 }
 
+/* For rows [lo, hi) and m columns from c on. */
+static void count_rows(const dc_dataset *d, int64_t lo, int64_t hi, int64_t c, int64_t m, int n,
+                       const dc_order_target *target, int shift, int64_t *count)
+{
+    uint64_t key[COLUMNS_AT_A_TIME];
+    for (int64_t i = lo; i < hi; i++) {
+        keys_of(d, i, c, m, key);
+        for (int64_t k = 0; k < m; k++) count_key(key[k], n, target + k * n, shift, count + k * n * DC_BYTE_VALUES);
+    }
+}
+
 void dc_data_count_bytes(const dc_dataset *data, int64_t c, int64_t width, int n, const dc_order_target *target,
                          int shift, int64_t *count)
 {
     const int64_t rows = dc_part_rows(&data->part), share = width / omp_get_max_threads();
     const int64_t at_a_time = DC_MAX((int64_t)1, DC_MIN(share, (int64_t)COLUMNS_AT_A_TIME));
-#pragma omp parallel for schedule(static)
-    for (int64_t lo = 0; lo < width; lo += at_a_time) {
-        const int64_t m = DC_MIN(at_a_time, width - lo);
-        uint64_t key[COLUMNS_AT_A_TIME];
-        for (int64_t i = 0; i < rows; i++) {
-            keys_of(data, i, c + lo, m, key);
-            for (int64_t k = 0; k < m; k++)
-                count_key(key[k], n, target + (lo + k) * n, shift, count + (lo + k) * n * DC_BYTE_VALUES);
-        }
+    const int64_t tile = dc_data_stored_tile(data);
+#pragma omp parallel
+    for (int64_t i = 0; i < rows; i += tile) {
+#pragma omp for schedule(static) nowait
+        for (int64_t lo = 0; lo < width; lo += at_a_time)
+            count_rows(data, i, DC_MIN(i + tile, rows), c + lo, DC_MIN(at_a_time, width - lo), n, target + lo * n,
+                       shift, count + lo * n * DC_BYTE_VALUES);
     }
 }
 

@@ -16,7 +16,8 @@
  *
  * If there is only one outermost value, and it is a code that people write for a missing value (-9999, 999 ...) or the
  * limit of an integer type, CODE_LIMIT takes the place of LIMIT. With fewer than FEW_ROWS rows only codes are reported.
- * So pictures, counts and heavy tails are not reported, but a wild cell or a fill value is. */
+ * In sparse data nearly all values are equal, to 0, so only codes are reported if no usual distance is known either, as
+ * in rows of rare words. So pictures, counts and heavy tails are not reported, but a wild cell or a fill value is. */
 #include "range.h"
 
 #include <math.h>
@@ -30,11 +31,12 @@ enum { SAMPLE_VALUES = 1 << 22, SAMPLE_MIN = 64, BLOCK_VALUES = 1 << 20, TAIL_RO
 
 /* ---- Sketch ------------------------------------------------------------------------------------------------------ */
 
-dc_status dc_range_sketch_create(int64_t N, int64_t D, const double *min, const double *max, dc_range_sketch *s)
+dc_status dc_range_sketch_create(int64_t N, int64_t D, bool sparse, const double *min, const double *max,
+                                 dc_range_sketch *s)
 {
     dc_status st = DC_OK;
     const size_t ends = (size_t)D * DC_RANGE_ENDS;
-    *s = (dc_range_sketch){.N = N, .D = D, .min = min, .max = max};
+    *s = (dc_range_sketch){.N = N, .D = D, .sparse = sparse, .min = min, .max = max};
     DC_TRY(dc_mem_alloc(&s->median, ends, sizeof *s->median, "ranges of columns"));
     DC_TRY(dc_mem_alloc(&s->spread, ends, sizeof *s->spread, "ranges of columns"));
     DC_TRY(dc_mem_alloc(&s->traits, ends, sizeof *s->traits, "ranges of columns"));
@@ -126,6 +128,7 @@ static bool is_suspect(const dc_range_sketch *s, int64_t end, double usual, doub
     if (s->N < FEW_ROWS && !dc_range_is_code(v)) return false;
     if (!(distance > limit_of(v) * spread)) return false;
     if (needs_context(s, end, v) && !(distance > limit_of(v) * usual)) return false;
+    if (s->sparse && usual == 0 && !dc_range_is_code(v)) return false;
     *severity = distance / (spread > 0 ? spread : usual > 0 ? usual : 1);
     return true;
 }
@@ -143,19 +146,32 @@ static int compare_end(const void *a, const void *b)
     return (x->end > y->end) - (x->end < y->end);
 }
 
+/* Moves list[at], in a heap of n whose root is the least severe, down to its place. */
+static void sift_down(dc_range_suspect *list, int n, int at)
+{
+    for (int child; (child = 2 * at + 1) < n; at = child) {
+        if (child + 1 < n && compare_severity(&list[child + 1], &list[child]) > 0) child++;
+        if (compare_severity(&list[child], &list[at]) <= 0) return;
+        const dc_range_suspect moved = list[at];
+        list[at] = list[child];
+        list[child] = moved;
+    }
+}
+
 int dc_range_suspects(const dc_range_sketch *s, dc_range_suspect *list)
 {
     const double usual = usual_distance(s);
     int n = 0;
     for (int64_t end = 0; end < DC_RANGE_ENDS * s->D; end++) {
-        double severity;
-        if (!is_suspect(s, end, usual, &severity)) continue;
-        if (n == DC_RANGE_SUSPECTS_MAX) { /* the list is full: drop the least severe */
-            qsort(list, (size_t)n, sizeof *list, compare_severity);
-            if (severity <= list[n - 1].severity) continue;
-            n--;
+        dc_range_suspect x = {.end = end};
+        if (!is_suspect(s, end, usual, &x.severity)) continue;
+        if (n < DC_RANGE_SUSPECTS_MAX) {
+            list[n++] = x;
+            for (int i = n / 2 - 1; n == DC_RANGE_SUSPECTS_MAX && i >= 0; i--) sift_down(list, n, i);
+        } else if (compare_severity(&x, &list[0]) < 0) { /* the list is full: drop the least severe */
+            list[0] = x;
+            sift_down(list, n, 0);
         }
-        list[n++] = (dc_range_suspect){end, severity};
     }
     qsort(list, (size_t)n, sizeof *list, compare_end);
     return n;

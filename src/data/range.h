@@ -21,13 +21,14 @@ enum { DC_RANGE_MAGNITUDES = 2304, DC_RANGE_SAMPLE_MAX = 1024 };
 /* What the sample shows. Ends are numbered 2*column + DC_RANGE_LOW or HIGH. */
 typedef struct {
     int64_t N, D;
+    bool sparse;             /* most values are zeros that are not stored */
     const double *min, *max; /* [D], exact, borrowed */
     double *median,
         *spread; /* [2D] of the column without the end; spread: from the median to the outer values, a few left out */
     int64_t *traits;                        /* [2D] DC_RANGE_DENSE ... */
     int64_t magnitude[DC_RANGE_MAGNITUDES]; /* histogram: binary exponents of sampled distances from the median */
 } dc_range_sketch;
-DC_CHECKED dc_status dc_range_sketch_create(int64_t N, int64_t D, const double *min, const double *max,
+DC_CHECKED dc_status dc_range_sketch_create(int64_t N, int64_t D, bool sparse, const double *min, const double *max,
                                             dc_range_sketch *s);
 void dc_range_sketch_release(dc_range_sketch *s);
 /* Number of rows in the sample, and the global number of the k-th one; both depend on N and D alone. */

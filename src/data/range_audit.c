@@ -161,7 +161,8 @@ dc_status dc_data_check_range(dc_comm *comm, dc_dataset *d, const dc_data_stats 
     dc_range_tail *tail = NULL;
     dc_range_finding *list = NULL;
     int n = 0, found = 0;
-    DC_TRY_ALL(comm, dc_range_sketch_create(d->part.N, d->D, stats->col_min, stats->col_max, &sk));
+    DC_TRY_ALL(comm,
+               dc_range_sketch_create(d->part.N, d->D, dc_dataset_is_sparse(d), stats->col_min, stats->col_max, &sk));
     DC_TRY_ALL(comm, dc_mem_alloc(&suspect, DC_RANGE_SUSPECTS_MAX, sizeof *suspect, "outermost values"));
     DC_TRY(sketch(comm, d, &sk));
     n = dc_range_suspects(&sk, suspect);

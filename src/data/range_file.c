@@ -176,7 +176,7 @@ dc_status dc_dataset_tell_range(const char *path)
     dc_range_suspect *suspect = NULL;
     DC_TRY(open_reader(&r, path));
     DC_TRY(find_ranges(&r));
-    DC_TRY(dc_range_sketch_create(r.N, r.D, r.min, r.max, &sk));
+    DC_TRY(dc_range_sketch_create(r.N, r.D, r.shape.head.sparse, r.min, r.max, &sk));
     DC_TRY(dc_mem_alloc(&suspect, DC_RANGE_SUSPECTS_MAX, sizeof *suspect, "outermost values"));
     DC_TRY(sketch(&r, &sk));
     st = judge(&r, &sk, suspect, dc_range_suspects(&sk, suspect));

@@ -119,21 +119,28 @@ static void sparse_tails(const dc_dataset *data, const dc_range_suspect *suspect
     for (int k = 0; k < n; k += SHARE) find_sparse_tails(data, suspect + k, DC_MIN(n - k, (int)SHARE), tail + k);
 }
 
+/* Adds rows [lo, hi) of dense data. */
+static void find_tail(const dc_dataset *d, int64_t lo, int64_t hi, const dc_range_suspect *suspect, dc_range_tail *tail)
+{
+    const int64_t c = suspect->end / DC_RANGE_ENDS;
+    for (int64_t i = lo; i < hi; i++) {
+        double x;
+        dc_data_piece_f64(d, i, c, 1, &x);
+        dc_data_clip_f64(d, c, 1, &x);
+        add_to_tail(tail, side_of(suspect), x, 1, d->part.row_lo + i);
+    }
+}
+
 void dc_range_tails(const dc_dataset *data, const dc_range_suspect *suspect, int n, dc_range_tail *tail)
 {
-    const int64_t rows = dc_part_rows(&data->part);
+    const int64_t rows = dc_part_rows(&data->part), tile = dc_data_stored_tile(data);
     if (dc_dataset_is_sparse(data)) {
         sparse_tails(data, suspect, n, tail);
         return;
     }
-#pragma omp parallel for schedule(dynamic, 1)
-    for (int k = 0; k < n; k++) {
-        const int side = side_of(&suspect[k]);
-        for (int64_t i = 0; i < rows; i++) {
-            double x;
-            dc_data_piece_f64(data, i, suspect[k].end / DC_RANGE_ENDS, 1, &x);
-            dc_data_clip_f64(data, suspect[k].end / DC_RANGE_ENDS, 1, &x);
-            add_to_tail(&tail[k], side, x, 1, data->part.row_lo + i);
-        }
+#pragma omp parallel
+    for (int64_t lo = 0; lo < rows; lo += tile) {
+#pragma omp for schedule(static) nowait /* so a suspect has the same thread in all tiles */
+        for (int k = 0; k < n; k++) find_tail(data, lo, DC_MIN(lo + tile, rows), &suspect[k], &tail[k]);
     }
 }

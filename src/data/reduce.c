@@ -33,12 +33,14 @@ dc_status dc_data_count_reduced(const dc_data_request *r, dc_data_header *head)
     head->reduce = r->reduce;
     if (r->reduce == DC_REDUCE_NONE) return DC_OK;
     const int64_t most = random ? head->D : DC_MIN(head->N, head->D);
-    if (wanted > most || (!random && head->N < 2))
+    if (!random && head->N < 2)
+        return DC_FAIL(DC_ERR_DATA, "%s: input.reduce = %s needs at least two rows, there is one", r->path,
+                       names[r->reduce]);
+    if (wanted > most)
         return DC_FAIL(DC_ERR_USAGE,
                        "%s: input.reduce = %s makes at most %lld dimensions of %lld rows of %lld columns; lower "
                        "input.components",
-                       r->path, names[r->reduce], (long long)(!random && head->N < 2 ? 0 : most), (long long)head->N,
-                       (long long)head->D);
+                       r->path, names[r->reduce], (long long)most, (long long)head->N, (long long)head->D);
     head->components = wanted;
     return DC_OK;
 }

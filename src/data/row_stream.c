@@ -6,13 +6,15 @@
 #include "data_priv.h"
 #include "dcmpi/comm.h"
 #include "dcmpi/mem.h"
+#include "rows_reader.h"
 #include "sparse.h"
 
-static dc_status look_at_header(const char *path, const char *labels, const char *matrix, dc_data_shape *shape)
+static dc_status look_at_header(const dc_data_request *r, dc_data_shape *shape)
 {
-    if (strcmp(path, DC_BUILTIN_GLYPHS) == 0)
-        return DC_FAIL(DC_ERR_DATA, "%s is not a file; rows are read from a data file", path);
-    const dc_status st = dc_data_describe(&(dc_data_request){.path = path, .labels = labels, .matrix = matrix}, shape);
+    const char *path = r->path;
+    if (dc_builtin_is(path))
+        return DC_FAIL(DC_ERR_DATA, "%s is not a file; first: dcmpi convert %s OUT.h5", path, path);
+    const dc_status st = dc_data_describe(r, shape);
     if (st != DC_OK || !shape->sparse.by_columns) return st;
     return DC_FAIL(DC_ERR_DATA,
                    "%s: '%s' is stored by columns, but is needed in pieces of rows; first: dcmpi convert %s "
@@ -20,18 +22,23 @@ static dc_status look_at_header(const char *path, const char *labels, const char
                    path, shape->matrix, path);
 }
 
-dc_status dc_row_stream_open(dc_comm *comm, const char *path, const char *labels, const char *matrix, dc_row_stream *s)
+dc_status dc_row_stream_open(dc_comm *comm, const dc_data_request *request, dc_row_stream *s)
 {
     dc_status st = DC_OK;
+    const dc_data_request settled = dc_data_request_settled(request);
+    const dc_data_request r = {
+        .path = settled.path, .files = settled.files, .labels = settled.labels, .matrix = settled.matrix};
     *s = (dc_row_stream){0};
-    snprintf(s->source, sizeof s->source, "%s", path);
+    snprintf(s->source, sizeof s->source, "%s", r.path);
     DC_TRY_ALL(comm, dc_mem_alloc(&s->shape, 1, sizeof *s->shape, "header"));
-    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? look_at_header(path, labels, matrix, s->shape) : DC_OK);
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? look_at_header(&r, s->shape) : DC_OK);
     dc_comm_bcast(comm, s->shape, sizeof *s->shape, 0);
+    s->shape->files = r.files;
     s->head = s->shape->head;
-    s->checksum = dc_data_checksum_of(&s->shape->promise, s->head.N, dc_comm_size(comm));
-    DC_TRY_ALL(comm, dc_data_sums_create(&s->shape->promise, s->head.N, dc_comm_size(comm), &s->sums));
-    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_data_feature_names(path, s->shape, &s->feature_names) : DC_OK);
+    s->checksum = dc_data_checksum_of(s->shape, dc_comm_size(comm));
+    DC_TRY_ALL(comm, dc_data_sums_create(s->shape, dc_comm_size(comm), &s->sums));
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_data_column_names(r.path, s->shape, &s->feature_names) : DC_OK);
+    if (r.files) DC_TRY_ALL(comm, dc_rows_reader_open(s->shape, &s->rows_reader));
 out:
     return st;
 }
@@ -87,6 +94,7 @@ dc_status dc_row_stream_start(dc_comm *comm, dc_row_stream *s, const dc_part *pa
     s->part = *part;
     s->capacity = capacity;
     DC_TRY_ALL(comm, take_memory(s));
+    if (s->head.in_place) DC_TRY_ALL(comm, dc_data_store_create(s->shape, s->source, &s->ahead));
     if (s->head.sparse) {
         DC_TRY_ALL(comm, dc_mem_alloc(&s->reader, 1, sizeof *s->reader, "sparse rows"));
         DC_TRY(dc_data_csr_open(comm, s->source, s->shape, s->reader));
@@ -140,8 +148,11 @@ static dc_status check_finite(const dc_row_stream *s)
 
 static dc_status read_dense(dc_comm *comm, dc_row_stream *s, const dc_part *piece)
 {
-    const dc_status st = dc_data_status(dc_h5_read_part(
-        comm, s->source, s->shape->matrix, dc_data_h5_type(s->head.dtype), piece, (size_t)s->head.D, s->X));
+    const dc_status st =
+        s->rows_reader
+            ? dc_rows_reader_read(comm, s->rows_reader, piece, s->X)
+            : dc_data_status(dc_h5_read_part(comm, s->source, s->shape->matrix, dc_data_h5_type(s->head.dtype), piece,
+                                             (size_t)s->head.D, s->X));
     if (st == DC_OK)
         dc_data_sums_add_rows(s->sums, (size_t)s->head.D * dc_dtype_bytes(s->head.dtype), piece->row_lo, s->n, s->X);
     return st;
@@ -159,6 +170,13 @@ out:
     return st;
 }
 
+/* The next piece, which is read while this one is used. */
+static void expect_next(dc_row_stream *s)
+{
+    const int64_t n = DC_MIN(s->capacity, dc_part_rows(&s->part) - s->next);
+    dc_store_expect(s->ahead, s->part.row_lo + s->next, n);
+}
+
 dc_status dc_row_stream_read(dc_comm *comm, dc_row_stream *s, int64_t n)
 {
     dc_status st = DC_OK;
@@ -170,6 +188,7 @@ dc_status dc_row_stream_read(dc_comm *comm, dc_row_stream *s, int64_t n)
     if (s->y) DC_TRY(dc_data_labels_read(comm, s->label_reader, &piece, s->sums, s->y));
     if (s->ids) DC_TRY(dc_data_ids_read(comm, s->id_reader, &piece, s->sums, s->ids));
     s->next += n;
+    if (s->ahead) expect_next(s);
 out:
     if (st != DC_OK) st = dc_data_sums_blame(comm, s->sums, s->source, st);
     return st;
@@ -178,6 +197,10 @@ out:
 dc_status dc_row_stream_end(dc_comm *comm, dc_row_stream *s)
 {
     DC_ASSERT(s->next == dc_part_rows(&s->part));
+    if (s->rows_reader) {
+        const dc_status st = dc_rows_reader_check(comm, s->rows_reader, &s->part);
+        if (st != DC_OK) return st;
+    }
     return dc_data_sums_compare(comm, s->sums, s->source, &s->checksum);
 }
 
@@ -186,6 +209,8 @@ void dc_row_stream_close(dc_row_stream *s)
     dc_data_sums_destroy(&s->sums);
     if (s->reader) dc_data_csr_close(s->reader);
     dc_mem_free(&s->reader);
+    dc_rows_reader_close(&s->rows_reader);
+    dc_store_destroy(&s->ahead);
     dc_data_csr_release(&s->csr);
     dc_mem_free(&s->X);
     dc_mem_free(&s->y);

@@ -4,8 +4,7 @@
 
 #include "data_priv.h"
 
-/* ---- Reading (sparse_read.c, sparse_turn.c, sparse_load.c); collective
- * ---------------------------------------------------------- */
+/* ---- Reading (sparse_read.c, sparse_turn.c, sparse_load.c); collective ------------------------------------------- */
 
 typedef struct dc_data_csr_reader {
     const char *path;

@@ -14,9 +14,14 @@
 
 struct dc_data_sums {
     dc_data_promise promise;
-    dc_gidx N;           /* rows that are read */
-    uint64_t X, y, ids;  /* of this rank's rows so far */
-    XXH3_state_t *whole; /* NULL: not wanted */
+    dc_gidx N;             /* rows that are read */
+    dc_checksum outcome;   /* expected */
+    uint64_t X, y, ids;    /* of this rank's rows so far */
+    XXH3_state_t *whole;   /* NULL: not wanted */
+    const dc_files *files; /* NULL: one file */
+    uint64_t *of_file;     /* [files->n] of this rank's rows in each file */
+    size_t file;           /* of the row that was added last, and its first row */
+    dc_gidx first;
 };
 
 static dc_status read_hash(dc_h5 *h5, const char *object, const char *attr, dc_stored_hash *hash)
@@ -45,8 +50,27 @@ static bool wants_whole(const dc_data_promise *p, int ranks)
     return p->whole.there && ranks == 1;
 }
 
-dc_checksum dc_data_checksum_of(const dc_data_promise *p, dc_gidx N, int ranks)
+/* Checksums of files all of whose rows are read. */
+static dc_checksum checksum_of_files(const dc_files *files, dc_gidx N)
 {
+    size_t stored = 0, used = 0;
+    dc_gidx end = 0;
+    for (size_t i = 0; i < files->n; i++) {
+        end += files->file[i].piece.rows;
+        stored += files->file[i].has_sum;
+        used += files->file[i].has_sum && end <= N;
+    }
+    return used == files->n ? DC_CHECKSUM_STORED
+           : used > 0       ? DC_CHECKSUM_PARTLY
+           : stored > 0     ? DC_CHECKSUM_UNUSED
+                            : DC_CHECKSUM_NONE;
+}
+
+dc_checksum dc_data_checksum_of(const dc_data_shape *shape, int ranks)
+{
+    const dc_data_promise *p = &shape->promise;
+    const dc_gidx N = shape->head.N;
+    if (shape->files) return checksum_of_files(shape->files, N);
     if (!p->X.there && !p->whole.there) return DC_CHECKSUM_NONE;
     return N == p->rows && (p->X.there || wants_whole(p, ranks)) ? DC_CHECKSUM_STORED : DC_CHECKSUM_UNUSED;
 }
@@ -57,17 +81,25 @@ const char *dc_checksum_text(dc_checksum c)
                                         [DC_CHECKSUM_NONE] = "no checksum stored",
                                         [DC_CHECKSUM_UNUSED] = "checksum not compared",
                                         [DC_CHECKSUM_STORED] = "checksum compared at the end",
+                                        [DC_CHECKSUM_PARTLY] = "checksums compared of files that have one",
                                         [DC_CHECKSUM_AGREES] = "checksum agrees"};
     return texts[c];
 }
 
-dc_status dc_data_sums_create(const dc_data_promise *p, dc_gidx N, int ranks, dc_data_sums **out)
+dc_status dc_data_sums_create(const dc_data_shape *shape, int ranks, dc_data_sums **out)
 {
-    const dc_status st = dc_mem_alloc(out, 1, sizeof **out, "checksums");
+    const dc_data_promise *p = &shape->promise;
+    const dc_gidx N = shape->head.N;
+    dc_status st = dc_mem_alloc(out, 1, sizeof **out, "checksums");
     if (st != DC_OK) return st;
     dc_data_sums *s = *out;
     s->promise = *p;
     s->N = N;
+    s->outcome = dc_data_checksum_of(shape, ranks);
+    s->files = shape->files;
+    if (s->files) st = dc_mem_alloc(&s->of_file, s->files->n, sizeof *s->of_file, "checksums");
+    if (st != DC_OK) dc_data_sums_destroy(out);
+    if (st != DC_OK || s->files) return st;
     if (N != p->rows || !wants_whole(p, ranks)) return DC_OK;
     s->whole = XXH3_createState();
     if (s->whole && XXH3_64bits_reset(s->whole) == XXH_OK) return DC_OK;
@@ -77,12 +109,32 @@ dc_status dc_data_sums_create(const dc_data_promise *p, dc_gidx N, int ranks, dc
 
 void dc_data_sums_destroy(dc_data_sums **sums)
 {
-    if (*sums) XXH3_freeState((*sums)->whole);
+    if (!*sums) return;
+    XXH3_freeState((*sums)->whole);
+    dc_mem_free(&(*sums)->of_file);
     dc_mem_free(sums);
+}
+
+bool dc_data_sums_want_rows(const dc_data_sums *s)
+{
+    if (s->files) return s->outcome == DC_CHECKSUM_STORED || s->outcome == DC_CHECKSUM_PARTLY;
+    return s->N == s->promise.rows && (s->promise.X.there || s->whole);
+}
+
+/* The rows of each file are numbered from its own first. */
+static void add_to_files(dc_data_sums *s, size_t row_bytes, dc_gidx row, dc_gidx n, const char *rows)
+{
+    for (dc_gidx take; n > 0; n -= take, row += take, rows += (size_t)take * row_bytes) {
+        while (row >= s->first + s->files->file[s->file].piece.rows) s->first += s->files->file[s->file++].piece.rows;
+        const dc_file_facts *f = &s->files->file[s->file];
+        take = DC_MIN(n, s->first + f->piece.rows - row);
+        if (f->has_sum) s->of_file[s->file] += dc_h5_hash_rows(row_bytes, row - s->first, take, rows);
+    }
 }
 
 void dc_data_sums_add_rows(dc_data_sums *s, size_t row_bytes, dc_gidx first, dc_gidx n, const void *rows)
 {
+    if (s->files) add_to_files(s, row_bytes, first, n, rows);
     if (s->N != s->promise.rows) return;
     if (s->promise.X.there) s->X += dc_h5_hash_rows(row_bytes, first, n, rows);
     if (s->whole && n > 0) XXH3_64bits_update(s->whole, rows, (size_t)n * row_bytes);
@@ -142,7 +194,7 @@ out:
 dc_status dc_data_sums_blame(dc_comm *comm, const dc_data_sums *s, const char *path, dc_status st)
 {
     char text[DC_ERROR_TEXT_MAX], where[256];
-    if (!s || (st != DC_ERR_DATA && st != DC_ERR_IO)) return st;
+    if (!s || s->files || (st != DC_ERR_DATA && st != DC_ERR_IO)) return st;
     snprintf(text, sizeof text, "%s", dc_error_text());
     snprintf(where, sizeof where, "%s", dc_error_where());
     dc_error_clear();
@@ -153,14 +205,38 @@ dc_status dc_data_sums_blame(dc_comm *comm, const dc_data_sums *s, const char *p
     return st;
 }
 
+static dc_status compare_files(const dc_data_sums *s)
+{
+    dc_gidx end = 0;
+    for (size_t i = 0; i < s->files->n; i++) {
+        const dc_file_facts *f = &s->files->file[i];
+        end += f->piece.rows;
+        if (end > s->N || !f->has_sum) continue;
+        const char *dataset = dc_files_dataset(s->files, i);
+        const dc_status st = compare(dc_files_path(s->files, i), *dataset ? dataset : "/X", "xxh3",
+                                     (dc_stored_hash){true, f->sum}, s->of_file[i]);
+        if (st != DC_OK) return st;
+    }
+    return DC_OK;
+}
+
+static dc_status compare_sums_of_files(dc_comm *comm, const dc_data_sums *s, dc_checksum *outcome)
+{
+    dc_comm_sum_i64(comm, (int64_t *)s->of_file, s->files->n);
+    const dc_status st = dc_agree(comm, compare_files(s));
+    *outcome = s->outcome == DC_CHECKSUM_STORED ? DC_CHECKSUM_AGREES : s->outcome;
+    return st;
+}
+
 dc_status dc_data_sums_compare(dc_comm *comm, const dc_data_sums *s, const char *path, dc_checksum *outcome)
 {
     dc_status st = DC_OK;
     const dc_data_promise *p = &s->promise;
+    if (s->files) return compare_sums_of_files(comm, s, outcome);
     int64_t sum[3] = {(int64_t)s->X, (int64_t)s->y, (int64_t)s->ids};
     dc_comm_sum_i64(comm, sum, DC_COUNT_OF(sum));
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_file_unchanged(path, &p->file, DC_ERR_DATA) : DC_OK);
-    *outcome = dc_data_checksum_of(p, s->N, dc_comm_size(comm));
+    *outcome = s->outcome;
     const uint64_t found[3] = {(uint64_t)sum[0], (uint64_t)sum[1], (uint64_t)sum[2]};
     if (s->N == p->rows) DC_TRY_ALL(comm, compare_all(s, path, found));
     if (*outcome == DC_CHECKSUM_UNUSED) note_unused(s, path);

@@ -42,7 +42,8 @@ typedef struct {
     int64_t n_pairs;
     bool too_many;      /* pairs of this rank */
     size_t *send, *get; /* [P] bytes */
-    int64_t steps;
+    int64_t *rounds; /* [P/2 + 1] blocks that a rank compares its rows with, at most: its own, of the rank before... */
+    int64_t done, all; /* rounds */
 } search;
 
 /* ---- Clusters ---------------------------------------------------------------------------------------------------- */
@@ -135,6 +136,7 @@ static dc_status take_plan(search *s)
     DC_TRY(dc_mem_alloc(&s->first, K + 1, sizeof *s->first, "clusters"));
     DC_TRY(dc_mem_alloc(&s->link_start, K + 1, sizeof *s->link_start, "clusters"));
     DC_TRY(dc_mem_alloc(&s->link, 2 * K * (size_t)s->cfg->probe, sizeof *s->link, "near clusters"));
+    DC_TRY(dc_mem_alloc(&s->rounds, P / 2 + 1, sizeof *s->rounds, "rank table"));
     DC_TRY(dc_mem_alloc(&s->send, P, sizeof *s->send, "rank table"));
     DC_TRY(dc_mem_alloc(&s->get, P, sizeof *s->get, "rank table"));
     DC_TRY(dc_mem_alloc(&s->out->pairs_of, K, sizeof *s->out->pairs_of, "clusters"));
@@ -212,6 +214,7 @@ static void release(search *s)
     dc_mem_free(&s->parent);
     dc_mem_free(&s->edge);
     dc_mem_free(&s->pair);
+    dc_mem_free(&s->rounds);
     dc_mem_free(&s->send);
     dc_mem_free(&s->get);
 }
@@ -261,8 +264,7 @@ double dc_duplicates_bytes(const dc_duplicates_config *cfg)
     return clusters + near + result + fmax(fmax(fmax(ordering, moving), searching), fmax(grouping, sorting));
 }
 
-/* ---- Rows in the order of clusters ---------------------------------------------------------------------------------
- */
+/* ---- Rows in the order of clusters ------------------------------------------------------------------------------- */
 
 static dc_status order_rows(dc_comm *comm, search *s, dc_gidx *place)
 {
@@ -316,8 +318,7 @@ out:
     return st;
 }
 
-/* ---- Pairs that are found ------------------------------------------------------------------------------------------
- */
+/* ---- Pairs that are found ---------------------------------------------------------------------------------------- */
 
 static int64_t root_of(int64_t *parent, int64_t i)
 {
@@ -401,7 +402,8 @@ static dc_status end_step(dc_comm *comm, search *s)
         dc_comm_sum_i64(comm, all, DC_COUNT_OF(all));
         if (all[0] > s->cfg->pairs_max || all[1]) dc_mem_free(&s->pair);
     }
-    dc_beat_at("duplicates", ++s->steps);
+    dc_beat_at("duplicates", ++s->done);
+    if (s->cfg->progress) s->cfg->progress(s->cfg->ctx, s->done, s->all);
     return dc_wish_poll_stop(comm);
 }
 
@@ -412,12 +414,33 @@ static int64_t blocks_of(const search *s, int64_t rows)
     return (rows + s->capacity - 1) / s->capacity;
 }
 
+/* Blocks of the rank `shift` before this one that this rank compares its rows with; *from: that rank. */
+static int64_t blocks_before(const search *s, int shift, int *from)
+{
+    const dc_part *part = s->part;
+    const bool is_mine = 2 * shift != part->P || part->rank >= shift; /* half way round there are two ways to a rank */
+    *from = (part->rank + part->P - shift) % part->P;
+    return is_mine ? blocks_of(s, dc_part_rank_rows(part, *from)) : 0;
+}
+
+static void plan_rounds(dc_comm *comm, search *s)
+{
+    int from;
+    int64_t rows;
+    const int shifts = s->part->P / 2;
+    s->rounds[0] = blocks_of(s, s->n);
+    for (int shift = 1; shift <= shifts; shift++) {
+        const int64_t blocks = blocks_before(s, shift, &from);
+        for (int64_t b = 0; b < blocks; b++) s->rounds[shift] += needs_block(s, from, b, &rows);
+    }
+    dc_comm_max_i64(comm, s->rounds, (size_t)shifts + 1);
+    for (int shift = 0; shift <= shifts; shift++) s->all += s->rounds[shift];
+}
+
 static dc_status compare_own(dc_comm *comm, search *s)
 {
     dc_status st = DC_OK;
-    int64_t rounds = blocks_of(s, s->n);
-    dc_comm_max_i64(comm, &rounds, 1);
-    for (int64_t r = 0; r < rounds; r++) {
+    for (int64_t r = 0; r < s->rounds[0]; r++) {
         const int64_t lo = DC_MIN(r * s->capacity, s->n);
         s->block = (dc_pairs_rows){
             .lo = s->part->row_lo + lo, .n = DC_MIN(s->capacity, s->n - lo), .X = s->X + lo * s->d, .row = s->row + lo};
@@ -456,14 +479,11 @@ static void exchange_block(dc_comm *comm, search *s, int from, int64_t index, in
 static dc_status compare_with(dc_comm *comm, search *s, int shift)
 {
     dc_status st = DC_OK;
-    const dc_part *part = s->part;
-    const int P = part->P, from = (part->rank + P - shift) % P, to = (part->rank + shift) % P;
-    const bool is_mine = 2 * shift != P || part->rank >= shift; /* half way round there are two ways to a rank */
-    const int64_t blocks = is_mine ? blocks_of(s, dc_part_rank_rows(part, from)) : 0;
-    int64_t rounds = 0, rows, next = 0;
-    for (int64_t b = 0; b < blocks; b++) rounds += needs_block(s, from, b, &rows);
-    dc_comm_max_i64(comm, &rounds, 1);
-    for (int64_t r = 0; r < rounds; r++) {
+    int from;
+    const int to = (s->part->rank + shift) % s->part->P;
+    const int64_t blocks = blocks_before(s, shift, &from);
+    int64_t rows, next = 0;
+    for (int64_t r = 0; r < s->rounds[shift]; r++) {
         while (next < blocks && !needs_block(s, from, next, &rows)) next++;
         const int64_t index = next < blocks ? next++ : -1;
         if (index < 0) rows = 0;
@@ -480,6 +500,7 @@ static dc_status compare_all(dc_comm *comm, search *s)
 {
     dc_status st = DC_OK;
     for (int64_t i = 0; i < s->n; i++) s->parent[i] = i;
+    plan_rounds(comm, s);
     DC_TRY(compare_own(comm, s));
     for (int shift = 1; shift <= s->part->P / 2; shift++) DC_TRY(compare_with(comm, s, shift));
 out:
@@ -561,6 +582,26 @@ static void count_pairs(dc_comm *comm, search *s)
     s->out->pairs = numbers[0];
     s->out->across = numbers[1];
     dc_comm_sum_i64(comm, s->out->pairs_of, (size_t)s->cfg->K);
+}
+
+dc_status dc_duplicates_foresee(dc_comm *comm, const dc_duplicates_config *cfg, dc_duplicates_work *work)
+{
+    dc_status st = DC_OK;
+    dc_duplicates none = {0};
+    search s = {.cfg = cfg, .part = cfg->rows->part, .out = &none};
+    *work = (dc_duplicates_work){0};
+    DC_TRY_ALL(comm, take_plan(&s));
+    DC_TRY(link_clusters(comm, &s));
+    for (int64_t k = 0; k < cfg->K; k++) {
+        const double n = (double)cfg->size[k];
+        work->within += n * (n - 1) / 2;
+        for (int64_t e = s.link_start[k]; e < s.link_start[k + 1]; e++)
+            work->across += n * (double)cfg->size[s.link[e]] / 2; /* each link is there both ways */
+    }
+out:
+    release(&s);
+    dc_duplicates_release(&none);
+    return st;
 }
 
 dc_status dc_duplicates_find(dc_comm *comm, const dc_duplicates_config *cfg, dc_duplicates *out)

@@ -139,7 +139,7 @@ static bool ends(const runs *r, int64_t i)
 /* What each rank tells the others of its keys. */
 typedef struct {
     int64_t n, first, last; /* number of keys, components of the first and the last */
-    dc_gidx front;          /* the first row of the last run, if that begins here; else -1 */
+    dc_gidx front;          /* the first row here of the last run, which may begin on a lower rank; -1: no keys */
     int64_t tail;           /* keys of the last run here */
     int64_t groups;         /* runs of at least two rows that begin here */
 } summary;

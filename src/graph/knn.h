@@ -42,8 +42,7 @@ typedef struct {
 /* Rows of a block that goes around, equal on all ranks. */
 int64_t dc_knn_block_rows(const dc_part *part, int64_t d);
 
-/* ---- knn_image_kern.c ---------------------------------------------------------------------------------------------
- */
+/* ---- knn_image_kern.c -------------------------------------------------------------------------------------------- */
 
 /* Local rows [lo, lo + n), in x unless they are in memory. */
 const float *dc_knn_load(const dc_rows *rows, int64_t lo, int64_t n, float *x);

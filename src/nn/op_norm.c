@@ -29,8 +29,7 @@ static int64_t pixels_of(const dc_call *c, int64_t channels)
     return dc_in_width(c, 0) / channels;
 }
 
-/* ---- Moments of the batch. By the mean the variance has no slope, because the mean is where it is least. ----------
- */
+/* ---- Moments of the batch. By the mean the variance has no slope, because the mean is where it is least. --------- */
 
 static double mean_of(const dc_tile *tile)
 {
@@ -87,8 +86,7 @@ static const dc_op variance = {.name = "variance",
                                .share = mean_of,
                                .backward = spread_squares};
 
-/* ---- Batch norm ---------------------------------------------------------------------------------------------------
- */
+/* ---- Batch norm -------------------------------------------------------------------------------------------------- */
 
 enum { X, MEAN, VARIANCE, GAMMA, BIAS };
 
@@ -188,8 +186,7 @@ static void move_moments(const dc_call *c)
 
 static const dc_op running = {.name = "running-moment", .constant = 3, .forward = move_moments};
 
-/* ---- Layer norm ---------------------------------------------------------------------------------------------------
- */
+/* ---- Layer norm -------------------------------------------------------------------------------------------------- */
 
 /* dx = root (h - mean(h) - n mean(h n)) with n = root (x - mean) and h = gamma times the inner gradient. */
 typedef struct {
@@ -277,8 +274,7 @@ static void layer_norm_partial(const dc_call *c, int k, double *sum)
 static const dc_op op_layer_norm = {
     .name = "layer-norm", .forward = layer_norm, .backward = layer_norm_back, .partial = layer_norm_partial};
 
-/* ---- Recording -----------------------------------------------------------------------------------------------------
- */
+/* ---- Recording --------------------------------------------------------------------------------------------------- */
 
 /* The tensor takes part of the batch's moment; if an earlier pass of this step moves it, too, it goes on from there. */
 static void move(dc_graph *g, const dc_tensor *tensor, dc_val moment, bool is_variance, int64_t pixels)

@@ -62,6 +62,7 @@ static dc_status fill_provenance(dc_h5 *h5, const dc_result *r)
     DC_TRY(put_f64(h5, "/", "peak_flops", r->from->peak_flops));
     DC_TRY(put_str(h5, "job", r->from->job));
     DC_TRY(put_str(h5, "data", r->data->source));
+    DC_TRY(dc_result_put_files(h5, r->data->files, r->data->part.N));
     DC_TRY(put_str(h5, "data_type", dc_dtype_name(r->data->dtype)));
     if (dc_dataset_csr(r->data)) DC_TRY(put_i64(h5, "/", "sparse_values", r->data->nnz));
     if (r->cfg->input.matrix[0]) DC_TRY(put_str(h5, "matrix", r->cfg->input.matrix));
@@ -475,8 +476,8 @@ double dc_result_bytes(const dc_config *cfg, const dc_data_header *head, const d
     if (cfg->output.rows == DC_ROWS_FULL) row += 2 * sizeof(double) + sizeof(int64_t);
     const double table = dc_counts_has_table(cfg->cluster.clusters, head->C) ? sizeof(int64_t) * K * C : 0;
     const double components = sizeof(float) * (double)head->components * (double)head->D;
-    return (double)head->N * row + sizeof(float) * (double)slab->n + table + components + topics_bytes(cfg, head) +
-           K * DC_STANDING_QUANTILES * sizeof(double);
+    return (double)head->N * row + head->files_bytes + sizeof(float) * (double)slab->n + table + components +
+           topics_bytes(cfg, head) + K * DC_STANDING_QUANTILES * sizeof(double);
 }
 
 /* Appends /q, which nobody holds, piece by piece; ranks with fewer pieces than others append nothing at the end. */

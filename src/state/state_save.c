@@ -77,13 +77,15 @@ static dc_status write_kept(dc_comm *comm, dc_state *s)
     return begun ? s->cfg.end(s->cfg.ctx, s, st) : st;
 }
 
-/* Saves; *saved is the same on all ranks. Only rank 0 has the error text. Values that differ between ranks are not
- * saved: rank 0's values may be the wrong ones, and all ranks would continue with them. */
+/* Saves; *saved is the same on all ranks. Only rank 0 has the error text. Values that were made of rows that could not
+ * be read (dc_error_late) are not saved, nor are values that differ between ranks: rank 0's values may be the wrong
+ * ones, and all ranks would continue with them. */
 static dc_status save(dc_comm *comm, dc_state *s, bool *saved)
 {
     dc_status st = DC_OK;
     const double start = dc_clock_now_s();
     dc_wish_save_begins(s->wish);
+    DC_TRY_ALL(comm, DC_OK);
     DC_TRY(dc_agree_hash(comm, hash_kept(s), "values to save"));
     *saved = write_kept(comm, s) == DC_OK;
     dc_comm_bcast(comm, saved, sizeof *saved, 0);
@@ -113,8 +115,10 @@ static dc_status save_and_go_on(dc_comm *comm, dc_state *s)
 static dc_status save_and_stop(dc_comm *comm, dc_state *s)
 {
     bool saved;
+    dc_status st = dc_agree(comm, DC_OK); /* an error may be the reason (dc_error_late) */
+    if (st != DC_OK) return st;
     dc_wish_agree_on_reason(comm, s->wish);
-    const dc_status st = save(comm, s, &saved);
+    st = save(comm, s, &saved);
     if (st != DC_OK) return st;
     if (saved) return DC_STOPPED;
     char cause[DC_ERROR_TEXT_MAX];

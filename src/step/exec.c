@@ -236,6 +236,14 @@ static void choose_rows(dc_step *s, int64_t step)
     cut_tiles(s);
 }
 
+/* Has rows of later steps read ahead while this one computes. */
+static void expect_rows(dc_step *s, int64_t step)
+{
+    const dc_row_source *from = &s->cfg.source;
+    if (from->expect) dc_batcher_ahead(&s->batcher, step, !s->expects, from->expect, from->from);
+    s->expects = true;
+}
+
 static void copy_sparse(dc_step *s)
 {
     s->batch.n = s->places.used;
@@ -287,6 +295,7 @@ int64_t dc_step_run(dc_comm *comm, dc_step *s, int64_t step, double *loss)
     const double wish = dc_state_ask(s->cfg.state);
     double start = dc_timer_start();
     choose_rows(s, step);
+    expect_rows(s, step);
     gather_rows(s);
     dc_timer_stop(timers, dc_step_section(s, 0), start, (double)s->places.n * s->cfg.source.flops, 0);
 

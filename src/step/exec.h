@@ -17,6 +17,7 @@ struct dc_step {
     dc_step_config cfg;
     dc_plan plan;
     dc_batcher batcher;
+    bool expects;        /* rows of the next steps are being read ahead */
     int64_t *rows;       /* [batcher.capacity] local numbers of this step's rows */
     int64_t *shard_rows; /* [shards of this rank] */
     int64_t *offset;     /* [P + 1] */

@@ -2,6 +2,7 @@
  * small whatever D is; each pass keeps the best terms so far. */
 #include <math.h>
 #include <omp.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "dcmpi/beat.h"
@@ -142,49 +143,96 @@ out:
 
 typedef struct {
     dc_terms terms;
-    int64_t *count; /* [n + K x DC_TOPIC_PAIRS] rows of terms, rows of pairs */
+    int64_t *pair;  /* [n_pairs] slots of the pairs, the lower one times 2^32 plus the other, ascending */
+    int64_t *count; /* [n + n_pairs] rows of terms, rows of pairs */
+    int64_t n_pairs;
 } counting;
 
 static void counting_release(counting *c)
 {
     dc_mem_free(&c->terms.slot);
-    dc_mem_free(&c->terms.use_start);
-    dc_mem_free(&c->terms.use);
-    dc_mem_free(&c->terms.mask);
-    dc_mem_free(&c->terms.touched);
+    dc_mem_free(&c->terms.pair_start);
+    dc_mem_free(&c->terms.partner);
+    dc_mem_free(&c->terms.present);
+    dc_mem_free(&c->terms.found);
+    dc_mem_free(&c->pair);
     dc_mem_free(&c->count);
+}
+
+/* Numbers the columns that are terms. */
+static void number_terms(dc_terms *t, const dc_topics *out)
+{
+    for (int64_t c = 0; c < t->D; c++) t->slot[c] = -1;
+    for (int64_t i = 0; i < out->K * out->terms; i++)
+        if (out->column[i] >= 0 && t->slot[out->column[i]] < 0) t->slot[out->column[i]] = (int32_t)t->n++;
+}
+
+static int64_t pair_of(const dc_terms *t, int64_t a, int64_t b)
+{
+    const int64_t s = t->slot[a], r = t->slot[b];
+    return (DC_MIN(s, r) << 32) + DC_MAX(s, r);
+}
+
+static int compare_pairs(const void *a, const void *b)
+{
+    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Lists the pairs of the first terms of all clusters, each once. */
+static void list_pairs(counting *c, const dc_topics *out)
+{
+    const int64_t most = DC_MIN(out->terms, (int64_t)DC_TOPIC_COHERENCE_TERMS);
+    int64_t n = 0, kept = 0;
+    for (int64_t k = 0; k < out->K; k++) {
+        const int64_t *column = out->column + k * out->terms;
+        for (int64_t b = 1; b < most && column[b] >= 0; b++)
+            for (int64_t a = 0; a < b; a++) c->pair[n++] = pair_of(&c->terms, column[a], column[b]);
+    }
+    if (n > 0) qsort(c->pair, (size_t)n, sizeof *c->pair, compare_pairs);
+    for (int64_t i = 0; i < n; i++)
+        if (kept == 0 || c->pair[kept - 1] != c->pair[i]) c->pair[kept++] = c->pair[i];
+    c->n_pairs = kept;
 }
 
 static dc_status counting_make(counting *c, const work *w)
 {
     dc_status st = DC_OK;
-    const size_t K = (size_t)w->out->K, most = K * (size_t)w->out->terms, threads = (size_t)omp_get_max_threads();
+    const size_t K = (size_t)w->out->K, threads = (size_t)omp_get_max_threads();
     dc_terms *t = &c->terms;
-    t->K = w->out->K;
+    t->D = w->D;
     DC_TRY(dc_mem_alloc(&t->slot, (size_t)w->D, sizeof *t->slot, "slots of terms"));
-    DC_TRY(dc_mem_alloc(&t->use_start, most + 2, sizeof *t->use_start, "uses of terms"));
-    DC_TRY(dc_mem_alloc(&t->use, K * DC_TOPIC_COHERENCE_TERMS, sizeof *t->use, "uses of terms"));
-    DC_TRY(dc_mem_alloc(&t->mask, K, sizeof *t->mask, "terms of a row"));
-    DC_TRY(dc_mem_alloc(&t->touched, K + threads * threads, sizeof *t->touched, "clusters of a row"));
-    DC_TRY(dc_mem_alloc(&c->count, most + K * DC_TOPIC_PAIRS, sizeof *c->count, "rows of terms"));
+    DC_TRY(dc_mem_alloc(&c->pair, dc_mul_size(K, DC_TOPIC_PAIRS), sizeof *c->pair, "pairs of terms"));
+    number_terms(t, w->out);
+    list_pairs(c, w->out);
+    const size_t n = (size_t)t->n, pairs = (size_t)c->n_pairs;
+    DC_TRY(dc_mem_alloc(&t->pair_start, n + 1, sizeof *t->pair_start, "pairs of terms"));
+    DC_TRY(dc_mem_alloc(&t->partner, pairs, sizeof *t->partner, "pairs of terms"));
+    DC_TRY(dc_mem_alloc(&t->present, threads, n, "terms of a row"));
+    DC_TRY(dc_mem_alloc(&t->found, threads, dc_mul_size((size_t)w->D, sizeof *t->found), "terms of a row"));
+    DC_TRY(dc_mem_alloc(&c->count, n + pairs, sizeof *c->count, "rows of terms"));
+    for (size_t p = 0; p < pairs; p++) {
+        t->pair_start[(c->pair[p] >> 32) + 1]++;
+        t->partner[p] = (int32_t)(c->pair[p] & UINT32_MAX);
+    }
+    for (size_t s = 0; s < n; s++) t->pair_start[s + 1] += t->pair_start[s];
 out:
     return st;
 }
 
-/* Numbers the columns that are terms, and lists for each the clusters that have it among their first terms. */
-static void number_terms(dc_terms *t, int64_t D, const dc_topics *out)
+/* Rows that have both of two terms. */
+static int64_t rows_of_both(const counting *c, int64_t a, int64_t b)
 {
-    const int64_t m = out->terms, first = DC_MIN(m, (int64_t)DC_TOPIC_COHERENCE_TERMS);
-    for (int64_t c = 0; c < D; c++) t->slot[c] = -1;
-    for (int64_t i = 0; i < out->K * m; i++)
-        if (out->column[i] >= 0 && t->slot[out->column[i]] < 0) t->slot[out->column[i]] = (int32_t)t->n++;
-    /* A count of uses, shifted by two places: it then becomes their start, and the end of the list before. */
-    for (int64_t i = 0; i < out->K * m; i++)
-        if (out->column[i] >= 0 && i % m < first) t->use_start[t->slot[out->column[i]] + 2]++;
-    for (int64_t s = 2; s <= t->n; s++) t->use_start[s] += t->use_start[s - 1];
-    for (int64_t i = 0; i < out->K * m; i++)
-        if (out->column[i] >= 0 && i % m < first)
-            t->use[t->use_start[t->slot[out->column[i]] + 1]++] = i / m * DC_TOPIC_COHERENCE_TERMS + i % m;
+    const int64_t wanted = pair_of(&c->terms, a, b);
+    int64_t lo = 0, hi = c->n_pairs; /* pair[lo] <= wanted */
+    while (hi - lo > 1) {
+        const int64_t middle = lo + (hi - lo) / 2;
+        if (c->pair[middle] <= wanted)
+            lo = middle;
+        else
+            hi = middle;
+    }
+    return c->count[c->terms.n + lo];
 }
 
 static double npmi(int64_t a, int64_t b, int64_t both, int64_t N)
@@ -196,14 +244,14 @@ static double npmi(int64_t a, int64_t b, int64_t both, int64_t N)
 
 static double coherence_of(const counting *c, const dc_topics *t, int64_t k, int64_t N)
 {
-    const int64_t *column = t->column + k * t->terms, *pairs = c->count + c->terms.n + k * DC_TOPIC_PAIRS;
+    const int64_t *column = t->column + k * t->terms;
     const int64_t most = DC_MIN(t->terms, (int64_t)DC_TOPIC_COHERENCE_TERMS);
     double sum = 0;
     int64_t n = 0;
     for (int64_t b = 1; b < most && column[b] >= 0; b++)
         for (int64_t a = 0; a < b; a++, n++)
             sum += npmi(c->count[c->terms.slot[column[a]]], c->count[c->terms.slot[column[b]]],
-                        pairs[dc_topic_pair(a, b)], N);
+                        rows_of_both(c, column[a], column[b]), N);
     return n ? sum / (double)n : NAN;
 }
 
@@ -227,9 +275,8 @@ static dc_status find_coherence(work *w)
     dc_status st = DC_OK;
     counting c = {0};
     DC_TRY_ALL(w->comm, counting_make(&c, w));
-    number_terms(&c.terms, w->D, w->out);
     dc_terms_count_local(&w->words, &c.terms, c.count, c.count + c.terms.n);
-    dc_comm_sum_i64(w->comm, c.count, (size_t)(c.terms.n + w->out->K * DC_TOPIC_PAIRS));
+    dc_comm_sum_i64(w->comm, c.count, (size_t)(c.terms.n + c.n_pairs));
     take_coherence(&c, w->out, w->words.rows->part->N);
     DC_TRY(dc_wish_poll_stop(w->comm));
 out:
@@ -261,6 +308,7 @@ out:
 double dc_topics_terms_bytes(int64_t K, int64_t D, int64_t m, int threads)
 {
     const double k = (double)K, d = (double)D, lists = k * (double)m, sums = 8 * k * (double)columns_at_a_time(K, D);
-    const double counts = 4 * d + 16 * lists + k * (8 * (2 + DC_TOPIC_COHERENCE_TERMS + DC_TOPIC_PAIRS) + 2);
+    const double terms = fmin(d, lists), all = k * DC_TOPIC_PAIRS, pairs = fmin(all, terms * terms / 2);
+    const double counts = 4 * d + 8 * all + 16 * terms + 12 * pairs + omp_get_max_threads() * (terms + 4 * d);
     return sizeof(float) * d * threads + 8 * k + 24 * lists + 8 * k + fmax(sums, counts);
 }

@@ -23,22 +23,17 @@ void dc_words_total_local(const dc_words *w, const int32_t *label, double scale,
 void dc_words_sum_local(const dc_words *w, const int32_t *label, int64_t c0, int64_t c1, double scale, int64_t *sum);
 
 enum { DC_TOPIC_PAIRS = DC_TOPIC_COHERENCE_TERMS * (DC_TOPIC_COHERENCE_TERMS - 1) / 2 };
-/* Which columns are terms, and of which clusters. */
+/* Which columns are terms, and which pairs of them clusters have among their first terms: pairs of the term with slot s
+ * are partner[pair_start[s] .. pair_start[s + 1]), slots above s, ascending. */
 typedef struct {
-    int64_t K, n;       /* n terms */
-    int32_t *slot;      /* [D] number of a column among the terms, or -1 */
-    int64_t *use_start; /* [n+1] */
-    int64_t *use;       /* [use_start[n]] cluster * DC_TOPIC_COHERENCE_TERMS + place in its list */
-    uint16_t *mask;     /* [K] zero; scratch */
-    int64_t *touched;   /* [threads x ceil(K / threads)]; scratch */
+    int64_t D, n;        /* columns, terms */
+    int32_t *slot;       /* [D] number of a column among the terms, or -1 */
+    int64_t *pair_start; /* [n + 1] */
+    int32_t *partner;    /* [pair_start[n]] */
+    uint8_t *present;    /* [threads x n] zero; scratch */
+    int32_t *found;      /* [threads x D] scratch */
 } dc_terms;
-/* Number of a pair of places a < b in a list. */
-static inline int64_t dc_topic_pair(int64_t a, int64_t b)
-{
-    return a * (2 * DC_TOPIC_COHERENCE_TERMS - a - 1) / 2 + b - a - 1;
-}
-/* Adds the rows in which a term is not 0: rows[n], and in which both of a pair of a cluster are: pairs[K x
- * DC_TOPIC_PAIRS]. */
+/* Adds the rows in which a term is not 0: rows[n], and in which both of a pair are: pairs[pair_start[n]]. */
 void dc_terms_count_local(const dc_words *w, const dc_terms *t, int64_t *rows, int64_t *pairs);
 
 /* square[n]: squared distance of each row from the centre of its cluster, centers[K x d]; norm[K]: their squares; tile:

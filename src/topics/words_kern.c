@@ -91,23 +91,17 @@ void dc_words_sum_local(const dc_words *w, const int32_t *label, int64_t c0, int
     }
 }
 
-/* Notes for a row that the term with this slot occurs in it. Returns how many clusters it has touched then. */
-static int64_t note_term(const dc_terms *t, int64_t s, int thread, int threads, int64_t *touched, int64_t n_touched)
+/* Slots of the terms that are in the row; returns their number. */
+static int64_t find_terms(const dc_terms *t, const row_view *v, uint8_t *present, int32_t *found)
 {
-    for (int64_t u = t->use_start[s]; u < t->use_start[s + 1]; u++) {
-        const int64_t k = t->use[u] / DC_TOPIC_COHERENCE_TERMS, place = t->use[u] % DC_TOPIC_COHERENCE_TERMS;
-        if (k % threads != thread) continue;
-        if (t->mask[k] == 0) touched[n_touched++] = k;
-        t->mask[k] = (uint16_t)(t->mask[k] | 1U << place);
+    int64_t n = 0;
+    for (int64_t e = 0; e < v->n; e++) {
+        const int32_t s = t->slot[v->col ? v->col[e] : e];
+        if (s < 0 || !(value_at(v, e) > 0)) continue;
+        present[s] = 1;
+        found[n++] = s;
     }
-    return n_touched;
-}
-
-static void add_pairs(uint16_t mask, int64_t *pairs)
-{
-    for (int64_t a = 0; a < DC_TOPIC_COHERENCE_TERMS; a++)
-        for (int64_t b = a + 1; (mask >> a & 1) && b < DC_TOPIC_COHERENCE_TERMS; b++)
-            pairs[dc_topic_pair(a, b)] += mask >> b & 1;
+    return n;
 }
 
 void dc_terms_count_local(const dc_words *w, const dc_terms *t, int64_t *rows, int64_t *pairs)
@@ -116,20 +110,18 @@ void dc_terms_count_local(const dc_words *w, const dc_terms *t, int64_t *rows, i
 #pragma omp parallel
     {
         const int thread = omp_get_thread_num(), threads = omp_get_num_threads();
-        int64_t *touched = t->touched + thread * ((t->K + threads - 1) / threads);
+        uint8_t *present = t->present + thread * t->n;
+        int32_t *found = t->found + thread * t->D;
         for (int64_t i = 0; i < n; i++) {
             const row_view v = view(w, i);
-            int64_t n_touched = 0;
-            for (int64_t e = 0; e < v.n; e++) {
-                const int64_t s = t->slot[v.col ? v.col[e] : e];
-                if (s < 0 || !(value_at(&v, e) > 0)) continue;
-                if (s % threads == thread) rows[s]++;
-                n_touched = note_term(t, s, thread, threads, touched, n_touched);
+            const int64_t terms = find_terms(t, &v, present, found);
+            for (int64_t j = 0; j < terms; j++) {
+                const int32_t s = found[j];
+                if (s % threads != thread) continue;
+                rows[s]++;
+                for (int64_t p = t->pair_start[s]; p < t->pair_start[s + 1]; p++) pairs[p] += present[t->partner[p]];
             }
-            for (int64_t j = 0; j < n_touched; j++) {
-                add_pairs(t->mask[touched[j]], pairs + touched[j] * DC_TOPIC_PAIRS);
-                t->mask[touched[j]] = 0;
-            }
+            for (int64_t j = 0; j < terms; j++) present[found[j]] = 0;
         }
     }
 }

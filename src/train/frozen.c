@@ -70,7 +70,7 @@ dc_status dc_frozen_create(dc_comm *comm, dc_frozen *f, const dc_model *m, int d
     dc_status st = DC_OK;
     *f = (dc_frozen){.data = m->data, .net = m->net, .value = m->params.value, .depth = depth};
     if (depth == 0) return DC_OK;
-    const bool keep = fits(comm, f, cache_bytes);
+    const bool keep = !dc_dataset_streams(m->data) && fits(comm, f, cache_bytes);
     DC_TRY_ALL(comm, keep ? create_cache(f) : create_works(f));
 out:
     return st;
@@ -91,4 +91,10 @@ void dc_frozen_gather(const void *frozen, const int64_t *rows, int64_t n, float 
         dc_frozen_copy(f, rows, n, out);
     else
         dc_frozen_forward(f, rows, n, out);
+}
+
+void dc_frozen_expect(const void *frozen, int64_t lo, int64_t n)
+{
+    const dc_frozen *f = frozen;
+    if (!f->cache) dc_dataset_expect(f->data, lo, n);
 }

@@ -130,6 +130,7 @@ static dc_row_source source_of(const pair *p, const dc_model *stack, int l)
     return (dc_row_source){.gather = dc_frozen_gather,
                            .from = &p->below,
                            .csr = l == 0 ? dc_dataset_csr(stack->data) : NULL,
+                           .expect = dc_dataset_streams(stack->data) ? dc_frozen_expect : NULL,
                            .flops = p->below.cache ? 0 : dc_net_forward_flops(stack->net, 0, l)};
 }
 

@@ -39,9 +39,17 @@ static void gather_data(const void *from, const int64_t *rows, int64_t n, float 
     dc_dataset_gather(from, rows, n, out);
 }
 
+static void expect_data(const void *from, int64_t lo, int64_t n)
+{
+    dc_dataset_expect(from, lo, n);
+}
+
 dc_row_source dc_model_rows(const dc_model *m)
 {
-    return (dc_row_source){.gather = gather_data, .from = m->data, .csr = dc_dataset_csr(m->data)};
+    return (dc_row_source){.gather = gather_data,
+                           .from = m->data,
+                           .csr = dc_dataset_csr(m->data),
+                           .expect = dc_dataset_streams(m->data) ? expect_data : NULL};
 }
 
 dc_step_config dc_model_step(dc_model *m, const dc_graph *graph, const dc_row_source *source, int64_t batch,

@@ -3,6 +3,7 @@
  * new tile. So a run's own rows get the same results again, on any number of ranks. */
 #include <float.h>
 #include <math.h>
+#include <omp.h>
 #include <string.h>
 
 #include "dcmpi/mem.h"
@@ -18,7 +19,9 @@ struct dc_predictor {
     int64_t first, n; /* local rows of this piece: [first, first + n) */
     int64_t capacity;
     dc_embedder *embedder;     /* NULL without a method */
-    float *rows;               /* [256 x width] rows as they enter the network, without a method */
+    float *rows;               /* [chunk x width] rows as they enter the network, without a method */
+    int64_t chunk;             /* 256 for each thread */
+    dc_finder *finder;         /* of their clusters, but of levels */
     dc_dtype stored;           /* type of the rows that are given */
     float *counts;             /* [capacity x D] transformed rows, taken when dense rows come first; NULL: none yet */
     float *Z;                  /* [capacity x k] components of the rows, if these enter the network */
@@ -99,7 +102,9 @@ dc_status dc_predictor_create(dc_predictor **out, const dc_trained *t, const dc_
     if (t->has_method) {
         DC_TRY(dc_embedder_alloc(&p->embedder, dc_method_find(t->method), &p->env, t->tile_rows, rows));
     } else {
-        DC_TRY(dc_mem_alloc(&p->rows, DC_EMBED_TILE_MAX, (size_t)t->width * sizeof *p->rows, "scaled rows"));
+        p->chunk = (int64_t)DC_EMBED_TILE_MAX * omp_get_max_threads();
+        DC_TRY(dc_mem_alloc(&p->rows, (size_t)p->chunk, dc_mul_size((size_t)t->width, sizeof *p->rows), "scaled rows"));
+        if (t->levels.n == 0) DC_TRY(dc_finder_create(&p->finder, t->value, t->K, t->width));
     }
 out:
     if (st != DC_OK) dc_predictor_destroy(&p);
@@ -113,6 +118,7 @@ void dc_predictor_destroy(dc_predictor **predictor)
     if (!p) return;
     dc_embedder_destroy(&p->embedder);
     dc_mem_free(&p->rows);
+    dc_finder_destroy(&p->finder);
     dc_mem_free(&p->Z);
     dc_mem_free(&p->factor);
     dc_mem_free(&p->counts);
@@ -164,10 +170,13 @@ static void predict_embedded(dc_predictor *p, float *Z, int32_t *label, float *c
 static void predict_raw(dc_predictor *p, int32_t *label)
 {
     const dc_trained *t = p->trained;
-    for (int64_t lo = 0; lo < p->n; lo += DC_EMBED_TILE_MAX) {
-        const int64_t n = DC_MIN((int64_t)DC_EMBED_TILE_MAX, p->n - lo);
+    for (int64_t lo = 0; lo < p->n; lo += p->chunk) {
+        const int64_t n = DC_MIN(p->chunk, p->n - lo);
         dc_dataset_rows(&p->view, lo, n, p->rows);
-        dc_nearest(p->rows, t->value, n, t->K, t->width, label + lo);
+        if (t->levels.n > 0)
+            dc_levels_descend(&t->levels, t->value, p->rows, n, label + lo);
+        else
+            dc_finder_label(p->finder, p->rows, n, label + lo);
     }
 }
 

@@ -138,6 +138,33 @@ static dc_status read_components(dc_h5 *h5, const char *path, dc_trained *t)
     return DC_OK;
 }
 
+static dc_status read_level_sizes(dc_h5 *h5, const char *path, dc_trained *t)
+{
+    dc_status st = DC_OK;
+    dc_h5_info info;
+    char name[DC_H5_NAME_MAX];
+    int64_t dims[2];
+    dc_levels *l = &t->levels;
+    DC_TRY(dc_h5_dataset_info(h5, DC_LEVEL_PARENTS, &info));
+    if (info.type != DC_H5_I64 || !info.exact || info.n_dims != 2 || info.dims[0] != t->K || info.dims[1] < 1 ||
+        info.dims[1] >= DC_LEVELS_MAX)
+        return DC_FAIL(DC_ERR_FORMAT, "%s: '" DC_LEVEL_PARENTS "' does not name parents of %lld clusters", path,
+                       (long long)t->K);
+    l->n = (int)info.dims[1] + 1;
+    l->d = t->width;
+    for (int v = 0; v + 1 < l->n; v++) {
+        snprintf(name, sizeof name, DC_LEVEL_CENTERS, v + 1);
+        DC_TRY(float_dims(h5, path, name, 2, dims));
+        l->K[v] = dims[0];
+        if (dims[1] != t->width || dims[0] > t->K)
+            return DC_FAIL(DC_ERR_FORMAT, "%s: '%s' is %lld x %lld, the centres are %lld x %lld", path, name,
+                           (long long)dims[0], (long long)dims[1], (long long)t->K, (long long)t->width);
+    }
+    l->K[l->n - 1] = t->K;
+out:
+    return st;
+}
+
 static dc_status read_header(dc_h5 *h5, const char *path, dc_trained *t)
 {
     dc_status st = DC_OK;
@@ -151,6 +178,7 @@ static dc_status read_header(dc_h5 *h5, const char *path, dc_trained *t)
     t->has_clip = dc_h5_exists(h5, "/scaling/clip_lo");
     DC_TRY(dc_counts_header(h5, path, t->D, &t->counts, &t->chooses_columns));
     if (dc_h5_exists(h5, "/scaling/components")) DC_TRY(read_components(h5, path, t));
+    if (dc_h5_exists(h5, DC_LEVEL_PARENTS)) DC_TRY(read_level_sizes(h5, path, t));
     DC_TRY(read_attributes(h5, path, t));
 out:
     return st;
@@ -216,6 +244,36 @@ out:
     return st;
 }
 
+static dc_status read_levels(dc_h5 *h5, const char *path, dc_levels *l)
+{
+    dc_status st = DC_OK;
+    int64_t *parent = NULL;
+    char name[DC_H5_NAME_MAX];
+    const int upper = l->n - 1;
+    const int64_t K = l->K[upper];
+    DC_TRY(dc_mem_alloc(&parent, dc_mul_size((size_t)K, (size_t)upper), sizeof *parent, "parents of clusters"));
+    DC_TRY(dc_h5_check_hash(h5, DC_LEVEL_PARENTS));
+    DC_TRY(dc_h5_read_rows(h5, DC_LEVEL_PARENTS, DC_H5_I64, 0, K, parent));
+    if (!dc_levels_set_parents(l, parent)) {
+        st = DC_FAIL(DC_ERR_FORMAT, "%s: '" DC_LEVEL_PARENTS "' does not number clusters in the order of their parents",
+                     path);
+        goto out;
+    }
+    for (int v = 0; v < upper; v++) {
+        snprintf(name, sizeof name, DC_LEVEL_CENTERS, v + 1);
+        DC_TRY(dc_h5_check_hash(h5, name));
+        DC_TRY(dc_h5_read_rows(h5, name, DC_H5_F32, 0, l->K[v], l->centers[v]));
+        for (int64_t i = 0; i < l->K[v] * l->d; i++)
+            if (!isfinite(l->centers[v][i])) {
+                st = DC_FAIL(DC_ERR_FORMAT, "%s: '%s' contains NaN or Inf", path, name);
+                goto out;
+            }
+    }
+out:
+    dc_mem_free(&parent);
+    return st;
+}
+
 static dc_status read_arrays(dc_h5 *h5, const char *path, dc_trained *t)
 {
     dc_status st = DC_OK;
@@ -224,6 +282,7 @@ static dc_status read_arrays(dc_h5 *h5, const char *path, dc_trained *t)
     DC_TRY(read_column(h5, path, "/scaling/scale", t->D, t->scale));
     if (t->chooses_columns) DC_TRY(dc_counts_columns(h5, path, &t->counts));
     if (t->pca.k > 0) DC_TRY(read_directions(h5, path, t));
+    if (t->levels.n > 0) DC_TRY(read_levels(h5, path, &t->levels));
     if (t->has_clip) DC_TRY(read_bounds(h5, path, "/scaling/clip_lo", t->D, t->clip_lo));
     if (t->has_clip) DC_TRY(read_bounds(h5, path, "/scaling/clip_hi", t->D, t->clip_hi));
 out:
@@ -244,6 +303,7 @@ static dc_status take_memory(dc_trained *t)
         DC_TRY(dc_mem_alloc(&t->pca.factor, k, sizeof *t->pca.factor, "components"));
         if (t->has_offset) DC_TRY(dc_mem_alloc(&t->pca.offset, k, sizeof *t->pca.offset, "components"));
     }
+    DC_TRY(dc_levels_init(&t->levels));
     if (!t->has_clip) goto out;
     DC_TRY(dc_mem_alloc(&t->clip_lo, (size_t)t->D, sizeof *t->clip_lo, "bounds of input.clip"));
     DC_TRY(dc_mem_alloc(&t->clip_hi, (size_t)t->D, sizeof *t->clip_hi, "bounds of input.clip"));
@@ -281,6 +341,11 @@ dc_status dc_trained_spread(dc_comm *comm, dc_trained *t)
         if (t->has_offset) dc_comm_bcast(comm, t->pca.offset, k * sizeof *t->pca.offset, 0);
         DC_TRY_ALL(comm, dc_pca_prepare(&t->pca, t->D));
     }
+    for (int v = 0; v + 1 < t->levels.n; v++) {
+        const size_t K = (size_t)t->levels.K[v];
+        dc_comm_bcast(comm, t->levels.centers[v], K * (size_t)t->levels.d * sizeof(float), 0);
+        dc_comm_bcast(comm, t->levels.first[v], (K + 1) * sizeof(int64_t), 0);
+    }
     if (!t->has_clip) goto out;
     dc_comm_bcast(comm, t->clip_lo, D * sizeof *t->clip_lo, 0);
     dc_comm_bcast(comm, t->clip_hi, D * sizeof *t->clip_hi, 0);
@@ -295,6 +360,7 @@ void dc_trained_release(dc_trained *t)
     dc_mem_free(&t->scale);
     dc_count_map_release(&t->counts);
     dc_pca_release(&t->pca);
+    dc_levels_release(&t->levels);
     dc_mem_free(&t->clip_lo);
     dc_mem_free(&t->clip_hi);
 }

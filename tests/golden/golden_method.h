@@ -1,5 +1,5 @@
 /* A method on golden rows, right before its first step: its steps recorded, the networks from "start/..." of a golden
- * file. Tests give tensors, labels and targets. */
+ * file. Tests give tensors and labels, and refresh the target. */
 #ifndef DCMPI_TESTS_GOLDEN_METHOD_H
 #define DCMPI_TESTS_GOLDEN_METHOD_H
 
@@ -15,9 +15,9 @@ typedef struct {
     const dc_method *method;
     dc_method_env env;
     dc_method_state *state;
-    float Z[GOLDEN_N * GOLDEN_L];     /* what targets follow from */
     dc_graph *graph[DC_METHOD_STEPS]; /* [method->n_steps], as are the steps */
     dc_step *step[DC_METHOD_STEPS];
+    float Z[GOLDEN_N * GOLDEN_L]; /* [n x L] the embedding at the last refresh */
 } golden_method;
 
 /* Rows "x" of the file. net: the autoencoder; way: as in golden_set_way(). s must stay where it is. Collective. */
@@ -33,6 +33,7 @@ static inline void golden_method_open(dc_comm *comm, golden_method *s, const cha
     s->env = (dc_method_env){.part = &s->base.data.part,
                              .K = K,
                              .L = GOLDEN_L,
+                             .Z = s->Z,
                              .keys = method_keys(s->method, keys),
                              .slab = &s->base.slab,
                              .epoch_steps = 1};
@@ -45,7 +46,6 @@ static inline void golden_method_open(dc_comm *comm, golden_method *s, const cha
     const dc_net *more;
     for (int i = 1; (more = dc_slab_net_at(&s->base.slab, i)) != NULL; i++)
         golden_read_slab(file, more, "start", s->env.value);
-    s->env.Z = s->Z;
     CHECK_OK(s->method->create(&s->env, &s->state));
     const dc_row_source rows = dc_model_rows(&s->base.model);
     for (int i = 0; i < s->method->n_steps; i++) {
@@ -80,22 +80,19 @@ static inline void golden_own_rows(const golden_method *s, const char *file, con
     memcpy(out, all + s->env.part->row_lo * width, (size_t)(dc_part_rows(s->env.part) * width) * sizeof *all);
 }
 
-/* Gives the targets p [GOLDEN_N x K] of the file: as the softmax of logits 0, z_1, z_2 ..., so K is at most L + 1. */
-static inline void golden_give_target(golden_method *s, const char *name)
+/* Refreshes the target with the present parameters, and checks its loss: "refresh/z" of the file is the embedding,
+ * ".../f" the sums of q, ".../loss" the loss. Collective. */
+static inline void golden_refresh(dc_comm *comm, golden_method *s)
 {
-    float p[GOLDEN_N * GOLDEN_D];
-    dc_soft_target *t = &s->state->target;
-    const int64_t K = t->K, L = t->L;
-    CHECK(K <= L + 1);
-    golden_own_rows(s, s->file, name, K, p);
-    t->kind = DC_TARGET_ROOT;
-    t->model = DC_SOFT_HEAD;
-    dc_mem_free(&t->param);
-    CHECK_OK(dc_mem_alloc(&t->param, dc_target_params(t), sizeof *t->param, "target"));
-    for (int64_t k = 0; k < K; k++) t->f[k] = 1;
-    for (int64_t k = 1; k < K; k++) t->param[(k - 1) * K + k] = 1;
-    for (int64_t i = 0; i < dc_part_rows(s->env.part); i++)
-        for (int64_t k = 1; k < K; k++) s->Z[i * L + k - 1] = (float)log((double)p[i * K + k] / (double)p[i * K]);
+    const int32_t label[GOLDEN_N] = {0};
+    double f[GOLDEN_N], loss;
+    dc_refresh out = {.odd_targets = -1};
+    golden_own_rows(s, s->file, "refresh/z", GOLDEN_L, s->Z);
+    CHECK(golden_read(s->file, "refresh/f", f, (size_t)s->env.K));
+    CHECK(golden_read(s->file, "refresh/loss", &loss, 1));
+    CHECK_OK(s->method->refresh(comm, s->state, &(dc_inferred){.Z = s->Z, .label = label, .f = f}, &out));
+    CHECK_NEAR(out.loss, loss, 1e-6);
+    CHECK_INT(out.odd_targets, 0);
 }
 
 /* Checks the losses of a step, their sum and the reconstruction's part, against "<prefix>/loss" of a file. */

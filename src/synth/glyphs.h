@@ -1,8 +1,8 @@
-/* Private to src/data: the shapes of the built-in problem and the function that draws them. */
+/* Private to src/synth: the shapes of the built-in problem and the function that draws them. */
 #ifndef DCMPI_DATA_SYNTH_H
 #define DCMPI_DATA_SYNTH_H
 
-#include "dcmpi/data.h"
+#include "dcmpi/builtin.h"
 
 /* Position in the glyph's own frame (the box [-1, 1]^2, y down) or in pixels (pixel centres at whole numbers). */
 typedef struct {

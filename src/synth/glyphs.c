@@ -1,6 +1,6 @@
 /* The built-in problem: images of hand-drawn glyphs, made in memory, for runs without data files.
  *
- * A row is one of ten shapes (synth_glyphs.c). Its points are jittered and mapped by a random affine map. The grey
+ * A row is one of ten shapes (glyph_shapes.c). Its points are jittered and mapped by a random affine map. The grey
  * value of a pixel follows from its distance to the nearest stroke and from a random pen width; then noise is added.
  * Random pose and pen hide the classes from k-means on pixels; jitter makes every row a new drawing.
  *
@@ -9,7 +9,7 @@
 #include <math.h>
 
 #include "dcmpi/rng.h"
-#include "synth.h"
+#include "synth/glyphs.h"
 
 /* Draw blocks: the `step` of dc_rng4. Never renumber: the data would change. */
 enum { BLOCK_CLASS = 0, BLOCK_FORM = 1, BLOCK_PLACE = 2, BLOCK_JITTER = 8, BLOCK_NOISE = 64 };

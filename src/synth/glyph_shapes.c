@@ -2,8 +2,8 @@
  *
  * Chosen by trial: no two share most of their ink at any shift, none is a rotation of another, and their strokes are of
  * similar length, because a shape with much more ink than the others spreads over several clusters. Shapes only: pose,
- * jitter and drawing are in synth.c. */
-#include "synth.h"
+ * jitter and drawing are in glyphs.c. */
+#include "synth/glyphs.h"
 
 /* Points of a chain. A straight piece starts at (x0, y0), the last point so far, and has its control point in the
  * middle. */

@@ -1,0 +1,59 @@
+/* Stored dense rows of one or of many files as one array: a row is found by its number in the data set, whatever file
+ * holds it. Rows are read where they lie, in their stored type, and no file is read as a whole. No communication here.
+ *
+ * A store is made on every rank from the same pieces, which one rank has found out by looking at the files. A file that
+ * has other lengths or times than then has changed, which is an error. Only a bounded number of files is open at once.
+ *
+ * Threads of a kernel may read, and kernels do not fail: the first failure stays in the store, all later reads fail at
+ * once, and the main thread asks for it by dc_store_status() before it uses anything that was made of the rows. */
+#ifndef DCMPI_STORE_H
+#define DCMPI_STORE_H
+
+#include "dcmpi/file.h"
+
+/* Rows that lie one after the other in one file. It holds no pointers, so that ranks can send it. */
+typedef struct {
+    int64_t path;        /* where the path of the file begins in the names of the store */
+    int64_t dataset;     /* the same for the HDF5 dataset; an empty name in other files */
+    int64_t offset;      /* byte of the first row; -1: not in one piece, so that only the HDF5 library can read them */
+    dc_gidx rows;        /* >= 0 */
+    dc_file_state state; /* of the file when its header was read */
+} dc_store_piece;
+
+typedef struct dc_store dc_store;
+
+/* Copies piece[n] and names[name_bytes], texts that end with zero bytes. Row 0 of the array is the first row of piece
+ * 0; row_bytes: of each row. Errors: DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_store_create(const dc_store_piece *piece, size_t n, const char *names, size_t name_bytes,
+                                     size_t row_bytes, dc_store **out);
+/* Accepts NULL. */
+void dc_store_destroy(dc_store **store);
+
+dc_gidx dc_store_rows(const dc_store *store);
+size_t dc_store_row_bytes(const dc_store *store);
+size_t dc_store_pieces(const dc_store *store);
+const dc_store_piece *dc_store_piece_at(const dc_store *store, size_t i);
+/* First row of piece i, 0 <= i <= n (n gives the number of rows); the piece that holds a row, 0 <= row < rows. */
+dc_gidx dc_store_first(const dc_store *store, size_t i);
+size_t dc_store_piece_of(const dc_store *store, dc_gidx row);
+const char *dc_store_path(const dc_store *store, size_t i);
+const char *dc_store_dataset(const dc_store *store, size_t i);
+
+/* DC_OK if all rows can be read in place, by dc_store_read(). Errors: DC_ERR_DATA (names the first dataset that cannot,
+ * and what to do). */
+DC_CHECKED dc_status dc_store_in_place(const dc_store *store);
+
+/* out[n x row_bytes] = rows [row, row + n), which exist. Safe to call from several threads. A failure sets no error
+ * text, is kept in the store, and makes `out` all zeros. Errors: DC_ERR_IO; DC_ERR_DATA (the file has changed, the rows
+ * are not in one piece). */
+dc_status dc_store_read(dc_store *store, dc_gidx row, int64_t n, void *out);
+/* Tells the system that these rows will be read soon, so that it reads them ahead. Safe to call from several threads;
+ * never fails. */
+void dc_store_expect(dc_store *store, dc_gidx row, int64_t n);
+/* The first failure of a read so far, now also as the error of this rank. Main thread. */
+DC_CHECKED dc_status dc_store_status(dc_store *store);
+/* Checks that the files of rows [row, row + n) are still those that were read: for the end of a pass. Main thread.
+ * Errors: DC_ERR_DATA. */
+DC_CHECKED dc_status dc_store_check_unchanged(dc_store *store, dc_gidx row, int64_t n);
+
+#endif

@@ -1,0 +1,359 @@
+/* Reads rows from their places in many files. The open files are kept in a few slots: a thread takes a slot for the
+ * time of a read, and a file that nobody reads gives its slot to the next one. */
+#include "dcmpi/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "dcmpi/clock.h"
+#include "dcmpi/heartbeat.h"
+#include "dcmpi/mem.h"
+
+/* More files than this are not read at once by the threads of a rank; a quarter of the limit of the process leaves
+ * enough for libraries and network. */
+enum { SLOTS_MAX = 64, SHARE_OF_LIMIT = 4 };
+
+/* Linux reads no more ahead for one call than the device's read-ahead, 128 KiB by default. */
+enum { ADVICE_BYTES = 128 << 10 };
+
+typedef struct {
+    size_t piece;    /* that is open */
+    int fd;          /* -1: none */
+    int users;       /* threads that read it now */
+    uint64_t taken;  /* when it was last taken, in takes */
+    double looked_s; /* when its file was last compared with what it was */
+} slot;
+
+typedef struct {
+    dc_status code; /* DC_OK: none */
+    char text[DC_ERROR_TEXT_MAX];
+} failure;
+
+struct dc_store {
+    size_t n, row_bytes;
+    dc_store_piece *piece; /* [n] */
+    dc_gidx *first;        /* [n + 1] */
+    char *names;
+    pthread_mutex_t mutex; /* of all that follows, and of the states in `piece` */
+    pthread_cond_t freed;  /* a slot has no users any more */
+    int n_slots;
+    slot slots[SLOTS_MAX];
+    uint64_t takes;
+    failure failed;
+};
+
+/* ---- What it holds ------------------------------------------------------------------------------------------------
+ */
+
+static int slots_allowed(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1;
+    return (int)DC_MAX(DC_MIN(limit.rlim_cur / SHARE_OF_LIMIT, (rlim_t)SLOTS_MAX), (rlim_t)1);
+}
+
+static void set_up(dc_store *s)
+{
+    pthread_mutex_init(&s->mutex, NULL);
+    pthread_cond_init(&s->freed, NULL);
+    s->n_slots = slots_allowed();
+    for (int i = 0; i < SLOTS_MAX; i++) s->slots[i].fd = -1;
+}
+
+dc_status dc_store_create(const dc_store_piece *piece, size_t n, const char *names, size_t name_bytes, size_t row_bytes,
+                          dc_store **out)
+{
+    dc_status st = DC_OK;
+    dc_store *s = NULL;
+    *out = NULL;
+    DC_TRY(dc_mem_alloc(&s, 1, sizeof *s, "files of rows"));
+    set_up(s);
+    s->n = n;
+    s->row_bytes = row_bytes;
+    DC_TRY(dc_mem_alloc(&s->piece, n, sizeof *s->piece, "files of rows"));
+    DC_TRY(dc_mem_alloc(&s->first, n + 1, sizeof *s->first, "files of rows"));
+    DC_TRY(dc_mem_alloc(&s->names, name_bytes, 1, "names of files"));
+    memcpy(s->names, names, name_bytes);
+    for (size_t i = 0; i < n; i++) {
+        s->piece[i] = piece[i];
+        /* Nodes number devices, and some file systems files, in their own way: taken when a file is first opened. */
+        s->piece[i].state.device = s->piece[i].state.inode = 0;
+        s->first[i + 1] = s->first[i] + piece[i].rows;
+    }
+    *out = s;
+out:
+    if (st != DC_OK) dc_store_destroy(&s);
+    return st;
+}
+
+void dc_store_destroy(dc_store **store)
+{
+    dc_store *s = *store;
+    if (!s) return;
+    for (int i = 0; i < SLOTS_MAX; i++)
+        if (s->slots[i].fd >= 0) close(s->slots[i].fd);
+    pthread_cond_destroy(&s->freed);
+    pthread_mutex_destroy(&s->mutex);
+    dc_mem_free(&s->piece);
+    dc_mem_free(&s->first);
+    dc_mem_free(&s->names);
+    dc_mem_free(store);
+}
+
+dc_gidx dc_store_rows(const dc_store *s)
+{
+    return s->first[s->n];
+}
+size_t dc_store_row_bytes(const dc_store *s)
+{
+    return s->row_bytes;
+}
+size_t dc_store_pieces(const dc_store *s)
+{
+    return s->n;
+}
+const dc_store_piece *dc_store_piece_at(const dc_store *s, size_t i)
+{
+    return &s->piece[i];
+}
+dc_gidx dc_store_first(const dc_store *s, size_t i)
+{
+    return s->first[i];
+}
+const char *dc_store_path(const dc_store *s, size_t i)
+{
+    return s->names + s->piece[i].path;
+}
+const char *dc_store_dataset(const dc_store *s, size_t i)
+{
+    return s->names + s->piece[i].dataset;
+}
+
+size_t dc_store_piece_of(const dc_store *s, dc_gidx row)
+{
+    size_t lo = 0, hi = s->n; /* first[lo] <= row < first[hi]; of pieces that begin at one row only the last has it */
+    while (hi - lo > 1) {
+        const size_t mid = lo + (hi - lo) / 2;
+        if (s->first[mid] <= row)
+            lo = mid;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+#define NOT_IN_PLACE "%s: '%s' is stored in chunks or compressed; dcmpi convert makes it one piece"
+
+dc_status dc_store_in_place(const dc_store *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (s->piece[i].offset < 0)
+            return DC_FAIL(DC_ERR_DATA, NOT_IN_PLACE, dc_store_path(s, i), dc_store_dataset(s, i));
+    return DC_OK;
+}
+
+/* ---- Failures -----------------------------------------------------------------------------------------------------
+ */
+
+/* Keeps the first one. With the mutex held. */
+static void keep(dc_store *s, dc_status code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void keep(dc_store *s, dc_status code, const char *format, ...)
+{
+    va_list args;
+    if (s->failed.code != DC_OK) return;
+    s->failed.code = code;
+    va_start(args, format);
+    vsnprintf(s->failed.text, sizeof s->failed.text, format, args);
+    va_end(args);
+}
+
+static void keep_changed(dc_store *s, size_t i, const char *what)
+{
+    keep(s, DC_ERR_DATA, "%s changed while it was read: %s; start again when it is complete", dc_store_path(s, i),
+         what);
+}
+
+dc_status dc_store_status(dc_store *s)
+{
+    pthread_mutex_lock(&s->mutex);
+    const dc_status st = s->failed.code;
+    pthread_mutex_unlock(&s->mutex);
+    return st == DC_OK ? DC_OK : DC_FAIL(st, "%s", s->failed.text);
+}
+
+/* ---- Open files ---------------------------------------------------------------------------------------------------
+ */
+
+/* A slot for the piece: its own, else the one that was not used for longest; NULL if all are in use. */
+static slot *choose(dc_store *s, size_t i)
+{
+    slot *best = NULL;
+    for (int k = 0; k < s->n_slots; k++) {
+        slot *one = &s->slots[k];
+        if (one->fd >= 0 && one->piece == i) return one;
+        if (one->users == 0 && (!best || one->taken < best->taken)) best = one;
+    }
+    return best;
+}
+
+/* Opens the file of piece i, which must be the one that was inspected. */
+static void open_piece(dc_store *s, size_t i, slot *one)
+{
+    dc_file_state *then = &s->piece[i].state, now;
+    if (one->fd >= 0) close(one->fd);
+    one->piece = i;
+    one->fd = open(dc_store_path(s, i), O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a pipe must not make us wait */
+    if (one->fd < 0 && errno == ENOENT) {
+        keep_changed(s, i, "it is gone, or this node does not see it");
+    } else if (one->fd < 0 || !dc_file_look(one->fd, &now)) {
+        keep(s, DC_ERR_IO, "cannot open %s: %s", dc_store_path(s, i), strerror(errno));
+    } else {
+        if (then->inode == 0) then->device = now.device, then->inode = now.inode;
+        const char *change = dc_file_change(then, &now);
+        one->looked_s = dc_clock_now_s();
+        if (!change) return;
+        keep_changed(s, i, change);
+    }
+    if (one->fd >= 0) close(one->fd);
+    one->fd = -1;
+}
+
+/* Takes the open file of a piece, for the caller to give back; NULL after a failure. */
+static slot *take(dc_store *s, size_t i)
+{
+    slot *one = NULL;
+    pthread_mutex_lock(&s->mutex);
+    while (s->failed.code == DC_OK && !(one = choose(s, i))) pthread_cond_wait(&s->freed, &s->mutex);
+    if (one && (one->fd < 0 || one->piece != i)) open_piece(s, i, one);
+    if (one && one->fd < 0) one = NULL;
+    if (one) {
+        one->users++;
+        one->taken = ++s->takes;
+    }
+    pthread_mutex_unlock(&s->mutex);
+    return one;
+}
+
+/* Compares the open file with what it was, about once a second: a look may be a message to a server. */
+static void look_again(dc_store *s, slot *one)
+{
+    dc_file_state now;
+    const double now_s = dc_clock_now_s();
+    if (now_s < one->looked_s + 1) return;
+    one->looked_s = now_s;
+    const char *change = dc_file_look(one->fd, &now) ? dc_file_change(&s->piece[one->piece].state, &now) : NULL;
+    if (change) keep_changed(s, one->piece, change);
+}
+
+static void give_back(dc_store *s, slot *one)
+{
+    pthread_mutex_lock(&s->mutex);
+    look_again(s, one);
+    if (--one->users == 0) pthread_cond_broadcast(&s->freed);
+    pthread_mutex_unlock(&s->mutex);
+}
+
+/* ---- Reads --------------------------------------------------------------------------------------------------------
+ */
+
+/* Rows of one piece. */
+typedef struct {
+    size_t i;
+    int64_t at, bytes; /* in the file */
+} stretch;
+
+/* The part of rows [row, row + n) that lies in the piece of `row`; *rows: how many these are. */
+static stretch stretch_of(const dc_store *s, dc_gidx row, int64_t n, int64_t *rows)
+{
+    const size_t i = dc_store_piece_of(s, row);
+    *rows = DC_MIN(n, s->first[i + 1] - row);
+    return (stretch){.i = i,
+                     .at = s->piece[i].offset + (row - s->first[i]) * (int64_t)s->row_bytes,
+                     .bytes = *rows * (int64_t)s->row_bytes};
+}
+
+static void fail_read(dc_store *s, size_t i, int64_t at, ssize_t got, int cause)
+{
+    pthread_mutex_lock(&s->mutex);
+    if (got == 0)
+        keep_changed(s, i, "it is shorter now");
+    else
+        keep(s, DC_ERR_IO, "cannot read %s at byte %lld: %s", dc_store_path(s, i), (long long)at, strerror(cause));
+    pthread_mutex_unlock(&s->mutex);
+}
+
+static bool read_stretch(dc_store *s, stretch t, char *out)
+{
+    slot *one = take(s, t.i);
+    while (one && t.bytes > 0) {
+        const ssize_t got = pread(one->fd, out, (size_t)t.bytes, (off_t)t.at);
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) {
+            fail_read(s, t.i, t.at, got, errno);
+            break;
+        }
+        dc_heartbeat();
+        out += got;
+        t.at += got;
+        t.bytes -= got;
+    }
+    if (one) give_back(s, one);
+    return one && t.bytes == 0;
+}
+
+static void fail_place(dc_store *s, size_t i)
+{
+    pthread_mutex_lock(&s->mutex);
+    keep(s, DC_ERR_DATA, NOT_IN_PLACE, dc_store_path(s, i), dc_store_dataset(s, i));
+    pthread_mutex_unlock(&s->mutex);
+}
+
+static dc_status failed_read(dc_store *s, int64_t n, void *out)
+{
+    memset(out, 0, (size_t)n * s->row_bytes);
+    pthread_mutex_lock(&s->mutex);
+    const dc_status st = s->failed.code;
+    pthread_mutex_unlock(&s->mutex);
+    return st;
+}
+
+dc_status dc_store_read(dc_store *s, dc_gidx row, int64_t n, void *out)
+{
+    DC_ASSERT(row >= 0 && n >= 0 && n <= dc_store_rows(s) - row);
+    for (int64_t done = 0, rows; done < n; done += rows) {
+        const stretch t = stretch_of(s, row + done, n - done, &rows);
+        if (s->piece[t.i].offset < 0) fail_place(s, t.i);
+        if (!read_stretch(s, t, (char *)out + (size_t)done * s->row_bytes)) return failed_read(s, n, out);
+    }
+    return DC_OK;
+}
+
+void dc_store_expect(dc_store *s, dc_gidx row, int64_t n)
+{
+    n = DC_MIN(n, dc_store_rows(s) - row);
+    for (int64_t done = 0, rows; done < n; done += rows) {
+        const stretch t = stretch_of(s, row + done, n - done, &rows);
+        slot *one = s->piece[t.i].offset < 0 ? NULL : take(s, t.i);
+        if (!one) return; /* the read will tell */
+        for (int64_t at = 0; at < t.bytes; at += ADVICE_BYTES)
+            (void)posix_fadvise(one->fd, (off_t)(t.at + at), (off_t)DC_MIN(t.bytes - at, (int64_t)ADVICE_BYTES),
+                                POSIX_FADV_WILLNEED);
+        give_back(s, one);
+    }
+}
+
+dc_status dc_store_check_unchanged(dc_store *s, dc_gidx row, int64_t n)
+{
+    dc_status st = DC_OK;
+    for (int64_t done = 0, rows; done < n && st == DC_OK; done += rows) {
+        const stretch t = stretch_of(s, row + done, n - done, &rows);
+        const dc_file_state *then = &s->piece[t.i].state;
+        if (then->inode != 0) st = dc_file_unchanged(dc_store_path(s, t.i), then, DC_ERR_DATA);
+    }
+    return st;
+}
