@@ -170,7 +170,7 @@ typedef struct dc_q_rows dc_q_rows;
 int64_t dc_q_rows_pieces(const dc_q_rows *q);
 /* *rows: q[n x K] of piece i, valid until the next call; returns n. Pieces follow each other without gaps. */
 int64_t dc_q_rows_get(dc_q_rows *q, int64_t i, const float **rows);
-void dc_q_rows_destroy(dc_q_rows **q);
+void dc_q_rows_destroy(dc_q_rows **q_rows);
 
 typedef struct {
     const dc_method *method;

@@ -70,6 +70,17 @@ static dc_status check_rows(const dc_job *job, const dc_data_header *head)
     return st == DC_OK && start && start->check_rows ? start->check_rows(&env, head->N) : st;
 }
 
+/* Refuses all of q where it would be too much. */
+static dc_status check_q(const dc_job *job, const dc_data_header *head)
+{
+    const dc_config *cfg = &job->cfg;
+    const dc_method *method = dc_method_find(cfg->cluster.method);
+    const bool open = cfg->cluster.clusters == DC_CLUSTERS_AUTO;
+    if (!dc_cli_has_method(job->cli) || cfg->output.q != DC_Q_FULL) return DC_OK;
+    return dc_q_check("output.q", head->N,
+                      open ? method->most_clusters(dc_config_method_keys(cfg)) : cfg->cluster.clusters);
+}
+
 /* The estimate; for a number of clusters that is not chosen yet, of the most. */
 static dc_status estimate_most(dc_comm *comm, dc_job *job, const dc_data_header *head, dc_estimate *e)
 {
@@ -77,9 +88,7 @@ static dc_status estimate_most(dc_comm *comm, dc_job *job, const dc_data_header 
     const bool open = *K == DC_CLUSTERS_AUTO;
     const dc_method *method = dc_method_find(job->cfg.cluster.method);
     if (open) *K = DC_MIN(method->most_clusters(dc_config_method_keys(&job->cfg)), head->N - 1);
-    dc_status st = DC_OK;
-    if (dc_cli_has_method(job->cli) && job->cfg.output.q == DC_Q_FULL) st = dc_q_check("output.q", head->N, *K);
-    if (st == DC_OK) st = dc_job_estimate(comm, job, head, e);
+    const dc_status st = dc_job_estimate(comm, job, head, e);
     if (open) *K = DC_CLUSTERS_AUTO;
     return st;
 }
@@ -206,6 +215,7 @@ static dc_status estimate(dc_comm *comm, dc_job *job, dc_data_header *head, dc_e
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_dataset_inspect(&request, head) : DC_OK);
     dc_comm_bcast(comm, head, sizeof *head, 0);
     DC_TRY_ALL(comm, check_rows(job, head));
+    DC_TRY_ALL(comm, check_q(job, head));
     if (dc_cli_has_method(job->cli)) dc_deck_take_images(&job->cfg, head);
     DC_TRY_ALL(comm, dc_job_dump_deck(job)); /* now with the shape of the images */
     DC_TRY(dc_job_name_limit(estimate_most(comm, job, head, e), FEWER_ROWS));

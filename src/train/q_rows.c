@@ -49,15 +49,15 @@ out:
     return st;
 }
 
-void dc_q_rows_destroy(dc_q_rows **rows)
+void dc_q_rows_destroy(dc_q_rows **q_rows)
 {
-    dc_q_rows *q = *rows;
+    dc_q_rows *q = *q_rows;
     if (!q) return;
     q->method->destroy(&q->state);
     dc_embedder_destroy(&q->embedder);
     dc_mem_free(&q->env);
     dc_mem_free(&q->q);
-    dc_mem_free(rows);
+    dc_mem_free(q_rows);
 }
 
 int64_t dc_q_rows_pieces(const dc_q_rows *q)
