@@ -58,12 +58,13 @@ const float *dc_earlier_centers(const dc_earlier *e)
     return e->model.value + dc_slab_find(&e->model.slab, "centers")->at;
 }
 
-/* The same values mean the same only if they are transformed alike. */
+/* The same values mean the same only if they are transformed alike; centres, only by the same metric. */
 static dc_status check_input(const dc_earlier *e, const dc_config *cfg, const char *verb)
 {
     char what[1024];
     dc_config was = *cfg;
     was.input = e->deck.input;
+    was.cluster.metric = e->deck.cluster.metric;
     memcpy(was.input.data, cfg->input.data, sizeof was.input.data);
     was.input.rows = cfg->input.rows;
     memcpy(was.input.matrix, cfg->input.matrix, sizeof was.input.matrix);
