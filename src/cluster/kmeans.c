@@ -58,13 +58,13 @@ static void kmeans_release(dc_km_restarts *a)
     dc_sum_destroy(&a->sum_assign);
 }
 
-/* Rows keep their labels and bounds from one iteration to the next if that takes at most half of the memory of float
- * rows. */
+/* Rows keep their labels and bounds from one iteration to the next if there is one start, or if those of all take at
+ * most an eighth of the memory of float rows. */
 static dc_status stays_init(dc_km_restarts *a)
 {
     dc_status st = DC_OK;
     const int64_t n = dc_part_rows(a->tiles.rows->part), values = 2 * a->R;
-    if (!a->images.rough.run || values > a->d / 2) return DC_OK;
+    if (!a->images.rough.run || (a->R > 1 && values > a->d / 8)) return DC_OK;
     DC_TRY(dc_mem_alloc(&a->stay, (size_t)a->R, sizeof *a->stay, "k-means restarts"));
     DC_TRY(dc_mem_alloc(&a->stays, (size_t)a->R, sizeof *a->stays, "k-means restarts"));
     for (int64_t r = 0; r < a->R; r++) DC_TRY(dc_km_stay_init(&a->stay[r], n, a->K, a->d));
