@@ -26,7 +26,7 @@ job() { # VARIABLE=VALUE ... -- ARGUMENTS: runs the job script
 
 job STUB_FULL=yes --
 is "$rc $(test -e steps.txt || echo none)" "4 none" "jobs that cannot be submitted: nothing is begun"
-job STUB_LEFT=0:01 -- --cluster.kmeans_max_iter=100000 --cluster.kmeans_tol=0
+job STUB_LEFT=0:01 -- --cluster.n_init=10000 --cluster.kmeans_max_iter=100000 --cluster.kmeans_tol=0
 is "$rc" 75 "a run whose time is over"
 is "$(cat requeued.txt)" "requeue 7" "goes back into the queue"
 is "$(sed "s| [^ ]*curate.slurm||" submitted.txt)" "\
