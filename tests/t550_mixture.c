@@ -197,8 +197,7 @@ static void test_refusals(dc_comm *comm)
     CHECK_OK(dc_mixture_fit(comm, &rows, &cfg, &m)); /* each row a cluster: variances are what is added */
     CHECK_NEAR(m.variance[0], 1e-6, 1e-12);
     dc_mixture_release(&m);
-    for (int i = 0; i < N; i++)
-        X[i * D + 4] = 1e6F * X[i * D]; /* dependent, and the last few bits are all that is left */
+    for (int i = 0; i < N; i++) X[i * D + 4] = 0x1p20F * X[i * D]; /* dependent: only rounding is left */
     cfg.reg = 0;
     rows = dc_rows_of_array(&part, X + part.row_lo * D, &d);
     CHECK(dc_mixture_fit(comm, &rows, &cfg, &m) == DC_ERR_NUMERIC && !m.weight);

@@ -175,7 +175,7 @@ static void test_refused(void)
     refuse("flat.h5", DC_REDUCE_PCA, 2, DC_ERR_DATA, "all rows are equal");
     refuse("flat.h5", DC_REDUCE_SVD, 6, DC_ERR_USAGE, "at most 5 dimensions of 20 rows of 5 columns");
     refuse("flat.h5", DC_REDUCE_RANDOM, 6, DC_ERR_USAGE, "at most 5 dimensions");
-    refuse("one.h5", DC_REDUCE_SVD, 1, DC_ERR_USAGE, "lower input.components");
+    refuse("one.h5", DC_REDUCE_SVD, 1, DC_ERR_DATA, "needs at least two rows");
     refuse("big.h5", DC_REDUCE_SVD, 2, DC_ERR_DATA, "beyond single precision");
 }
 

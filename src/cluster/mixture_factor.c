@@ -6,6 +6,9 @@
 
 enum { LANES = 8 };
 
+/* What rounding may leave of a variance that is 0, relative to the column's and per column. */
+static const double ROUNDING = 0x1p-49;
+
 /* In lanes, which are added up in order. */
 static double dot(const double *a, const double *b, int64_t n)
 {
@@ -25,7 +28,7 @@ static bool decompose(const double *variance, int64_t d, double *out)
         double *row = out + i * d;
         for (int64_t j = 0; j < i; j++) row[j] = (variance[i * d + j] - dot(row, out + j * d, j)) * out[j * d + j];
         const double pivot = variance[i * d + i] - dot(row, row, i);
-        if (!(pivot > 0) || !isfinite(pivot)) return false;
+        if (!(pivot > ROUNDING * (double)d * variance[i * d + i]) || !isfinite(pivot)) return false;
         row[i] = 1 / sqrt(pivot);
     }
     return true;

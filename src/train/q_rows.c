@@ -16,7 +16,7 @@ struct dc_q_rows {
     const dc_dataset *data;
     size_t tiles;  /* of a piece */
     int64_t first; /* first row of the piece that is being computed */
-    float *q;      /* [tiles * tile_rows x K] */
+    float *q;      /* [rows of a piece x K] */
 };
 
 static size_t tiles_of_piece(int64_t tile_rows, int64_t K)
@@ -28,7 +28,7 @@ static size_t tiles_of_piece(int64_t tile_rows, int64_t K)
 double dc_q_rows_bytes(const dc_part *part, int64_t K)
 {
     const int64_t tile_rows = dc_embed_tile_rows(part), piece = (int64_t)tiles_of_piece(tile_rows, K) * tile_rows;
-    return (double)DC_MIN(piece, dc_part_rows(part) + tile_rows) * (double)K * sizeof(float);
+    return (double)DC_MIN(piece, dc_part_rows(part)) * (double)K * sizeof(float);
 }
 
 dc_status dc_q_rows_create(dc_q_rows **out, const dc_method *method, dc_method_env **env, dc_method_state **state,
@@ -41,7 +41,8 @@ dc_status dc_q_rows_create(dc_q_rows **out, const dc_method *method, dc_method_e
     *env = NULL, *state = NULL, *embedder = NULL;
     const size_t most = DC_MAX(q->embedder->n_tiles, (size_t)1);
     q->tiles = DC_MIN(tiles_of_piece(q->embedder->tile_rows, q->embedder->K), most);
-    const size_t rows = dc_mul_size(q->tiles, (size_t)q->embedder->tile_rows);
+    const size_t rows =
+        DC_MIN(dc_mul_size(q->tiles, (size_t)q->embedder->tile_rows), (size_t)dc_part_rows(q->env->part));
     DC_TRY(dc_mem_alloc(&q->q, dc_mul_size(rows, (size_t)q->embedder->K), sizeof *q->q, "soft assignment"));
 out:
     if (st != DC_OK) dc_q_rows_destroy(&q);
