@@ -67,7 +67,7 @@ continue_from sweep "$(awk '$2 == "sweep" { s = $3 } END { print s }' saved.txt)
 continue_from kmeans 1               # the number is chosen
 continue_from cluster 0
 
-many=("${any[@]}" --pretrain.epochs=3 --sweep.subsamples=30)
+many=("${any[@]}" --pretrain.epochs=3 --sweep.subsamples=90)
 run 1 1 "${many[@]}" --run.output=many
 same_as_many() { # DIR WHAT
     run 0 1 compare many/run.h5 "$1/run.h5"
@@ -92,7 +92,7 @@ run 3 1 "${many[@]}" --run.output=stopped
 expect_exit 0 "continued"
 same_as_many stopped "after a stop request"
 run 1 1 "${any[@]}" --pretrain.epochs=3 --sweep.subsamples=5 --run.output=stopped
-expect_error 6 "sweep.subsamples is 5, was 30" "another number of subsamples is another run"
+expect_error 6 "sweep.subsamples is 5, was 90" "another number of subsamples is another run"
 
 run 1 1 "${args[@]}" --run.output=good --cluster.kmeans_max_iter=400
 expect_error 6 "another deck: cluster.kmeans_max_iter is 400" "a longer k-means would be another sweep"
