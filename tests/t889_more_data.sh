@@ -113,8 +113,7 @@ refused 2 "deck says otherwise: input.scale is standard, was minmax" "another sc
     --model.weights=km/run.h5 --input.scale=standard
 refused 2 "cluster.metric is cosine, was euclidean" "another metric" kmeans deck.yaml --model.weights=km/run.h5 \
     --cluster.metric=cosine
-refused 2 "cluster.kmeans_batch finds its own start" "mini-batches" kmeans deck.yaml --model.weights=km/run.h5 \
-    --cluster.kmeans_batch=100
+refused 2 "cluster.levels begin anew" "levels" kmeans deck.yaml --model.weights=km/run.h5 --cluster.levels=[2,2]
 refused 2 "clustered the rows, this run clusters an embedding" "no embedding" fit deck.yaml --model.weights=km/run.h5
 refused 2 "centres of width 3, model.latent is 4" "another width" fit deck.yaml --model.weights=dec/run.h5 --model.latent=4
 refused 2 "imsat, which has no start" "a method without centres" fit deck.yaml --model.weights=dec/run.h5 --cluster.method=imsat

@@ -218,11 +218,6 @@ static dc_status check_start(const dc_config *cfg, const dc_origins *from, unsig
     dc_place_format(from, dc_key_find("cluster", "init"), place);
     if (weights && verb == DC_USE_SWEEP)
         return DC_FAIL(DC_ERR_USAGE, "%s: cluster.init = weights has one number of clusters, and sweep-k many", place);
-    if (weights && verb == DC_USE_KMEANS && (cfg->cluster.levels.n > 0 || cfg->cluster.kmeans_batch > 0))
-        return DC_FAIL(DC_ERR_USAGE,
-                       "%s: cluster.init = weights is for k-means of all rows at once; cluster.%s finds its "
-                       "own start",
-                       place, cfg->cluster.levels.n > 0 ? "levels" : "kmeans_batch");
     if (weights && !cfg->model.weights[0])
         return DC_FAIL(DC_ERR_USAGE, "%s: cluster.init = weights needs model.weights, the run.h5 of the earlier run",
                        place);
