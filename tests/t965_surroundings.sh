@@ -69,8 +69,9 @@ if [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null; then
     same ro "read-only data"
     run_cmd unshare -m bash -c 'mount -t tmpfs -o size=1m none /dev/shm && exec "$@"' _ \
         mpirun $MPIRUN_FLAGS -n 2 "$dcmpi" deck.yaml --input.data=blobs.h5 --run.output=shm
-    if [ "$rc" = 0 ]; then same shm "little shared memory"; else
-        ok "little shared memory: MPI says so (exit $rc)" grep -qiE "shared memory|backing file|/dev/shm|space" "$err"
+    # mpirun 4.1.4 may lose the message of its ranks (ORTE_ERROR_LOG), or die of SIGPIPE, when all of them end while it starts.
+    if [ "$rc" = 0 ]; then same shm "little shared memory"; elif [ "$rc" = 141 ]; then note "mpirun died"; else
+        ok "little shared memory: MPI says so (exit $rc)" grep -qiE "shared memory|backing file|/dev/shm|space|ORTE_ERROR_LOG" "$err"
     fi
 else
     note "not root: no read-only data, no small /dev/shm"
