@@ -63,7 +63,8 @@ static void compete(const dc_cap_search *s, const dc_km_scratch *w, const dc_km_
     if (!(distance < best->distance[i])) return;
     if (!dc_cap_not_after((dc_cap_place){dc_cap_bits(distance), row}, s->last[k])) return;
     best->distance[i] = distance;
-    best->bound[i] = low + 2.02F * (c->norm[k] - c->low[k] + w->reach[i] * c->slack[k]);
+    best->bound[i] =
+        low + 2.02F * (c->norm[k] - c->low[k] + w->reach[i] * c->slack[k]) + w->length[i] * w->length[i] * w->hidden;
     best->label[i] = (int32_t)k;
 }
 

@@ -4,9 +4,6 @@
 #include "dcmpi/mem.h"
 #include "minibatch_impl.h"
 
-/* Rows whose values are beyond this, in units of the spread of the centres, could overflow products in float. */
-static const float FAR = 1e15F;
-
 struct dc_finder {
     const float *M;
     dc_part part; /* of the rows that are given */
@@ -66,20 +63,10 @@ void dc_finder_destroy(dc_finder **finder)
     dc_mem_free(finder);
 }
 
-static bool is_far(const dc_finder *f, const float *x)
-{
-    for (int64_t c = 0; c < f->rows.d; c++)
-        if (!(fabsf(x[c]) * f->tiles.unit < FAR)) return true;
-    return false;
-}
-
 void dc_finder_label(dc_finder *f, const float *X, int64_t n, int32_t *label)
 {
-    const int64_t d = f->rows.d;
     f->rows.X = X;
     dc_mb_label(&f->tiles, &f->images, n, label, f->leaf);
-    for (int64_t i = 0; i < n; i++)
-        if (is_far(f, X + i * d)) dc_nearest(X + i * d, f->M, 1, f->tiles.K, d, label + i);
 }
 
 double dc_finder_bytes(int64_t K, int64_t d)

@@ -36,10 +36,11 @@ typedef struct {
 /* The centres that may be the nearest to a row, ascending. */
 typedef struct {
     int n;
-    bool many;   /* they are more than FEW, and not all listed */
-    bool wide;   /* the limit is above `upper` */
-    float upper; /* no score of the nearest centre is above this */
-    float limit; /* at least `upper`; scores of centres that are not listed are above this */
+    bool many;    /* they are more than FEW, and not all listed */
+    bool wide;    /* the limit is above `upper` */
+    float upper;  /* no score of the nearest centre is above this */
+    float hidden; /* distances in double cannot tell scores that differ by this */
+    float limit;  /* at least upper + hidden; scores of centres that are not listed are above this */
     int32_t center[DC_KM_FEW];
     float low[DC_KM_FEW]; /* lower bounds of their scores */
 } dc_km_few;
@@ -48,6 +49,11 @@ typedef struct {
     dc_km_rough_row *row; /* [TILE], owned */
     dc_km_few *few;       /* [TILE], owned */
 } dc_km_rough_rows;
+/* How much distances of d values in double may be wrong, relative to the squared length of the row. */
+static inline float dc_km_hidden(int64_t d)
+{
+    return (float)(d + 8) * 0x1p-51F;
+}
 /* Whether rough scores of K centres save time on this CPU. */
 bool dc_km_rough_pays(int64_t K, int64_t d);
 /* Makes room for m centres. */
@@ -70,6 +76,7 @@ typedef struct {
     float *x;             /* [TILE x d] rows as they are; NULL if all rows lie in an array, or are sparse */
     float *u;             /* [TILE x d] (x - shift) * unit, zeros after the last row; NULL if the rows are sparse */
     float *length;        /* [TILE] |u|, rounded */
+    float hidden;         /* distances in double may be wrong by this times |u|^2 */
     float *reach;         /* [TILE] what a centre's slack is multiplied with; |u| unless the rows are sparse */
     float *score;         /* [panel x TILE] -2 c.u */
     float *best, *second; /* [TILE] */

@@ -48,12 +48,14 @@ static void lowest_bounds(const race *r, const dc_km_scratch *s)
     }
 }
 
-/* An upper bound of the leader's exact score, and thus of the nearest centre's exact score. */
+/* An upper bound of the leader's exact score, and thus of the nearest centre's exact score; and of scores that
+ * distances in double cannot tell from these. */
 static float upper_bound(const race *r, const dc_km_scratch *s, int64_t i)
 {
     const dc_km_centers *c = r->centers;
     const int64_t k = r->first + s->label[i];
-    return s->best[i] + 2.02F * (c->norm[k] - c->low[k] + s->reach[i] * c->slack[k]);
+    return s->best[i] + 2.02F * (c->norm[k] - c->low[k] + s->reach[i] * c->slack[k]) +
+           s->length[i] * s->length[i] * s->hidden;
 }
 
 static bool may_win(const race *r, const dc_km_scratch *s, int64_t i, int64_t k, float bound)

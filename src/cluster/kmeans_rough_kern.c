@@ -248,14 +248,14 @@ static void forget(dc_km_few *f)
 static void set_limit(dc_km_few *f, float square, float reach)
 {
     const float nearest = sqrtf(fmaxf(square + f->upper, 0)), more = fminf(reach, nearest / 4);
-    f->limit = f->upper + 1.0001F * (2 * nearest + more) * more;
+    f->limit = f->upper + f->hidden + 1.0001F * (2 * nearest + more) * more;
 }
 
 static void add(dc_km_few *f, int32_t center, float low)
 {
     if (f->n == DC_KM_FEW) forget(f);
-    if (f->n == DC_KM_FEW && f->limit > f->upper) {
-        f->limit = f->upper;
+    if (f->n == DC_KM_FEW && f->limit > f->upper + f->hidden) {
+        f->limit = f->upper + f->hidden;
         f->wide = false;
         forget(f);
         if (low > f->limit) return;
@@ -348,6 +348,7 @@ void dc_km_rough_rule_out(const dc_km_rough *c, int64_t run, int64_t m, int64_t 
         x->few[i].many = false;
         x->few[i].wide = reach > 0;
         x->few[i].upper = x->few[i].limit = INFINITY;
+        x->few[i].hidden = i < n ? x->row[i].square * dc_km_hidden(QUAD * c->quads) : 0;
     }
     for (int64_t k = 0; k < m; k += BLOCK)
         for (int64_t i = 0; i < n; i += ROWS)

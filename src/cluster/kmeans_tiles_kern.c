@@ -93,7 +93,10 @@ dc_status dc_km_tiles_init(dc_km_tiles *t, const dc_rows *rows, int64_t K, int n
     if (rows->csr && dc_csr_pays(rows->csr, rows->part->N)) t->csr = rows->csr;
     DC_TRY(dc_mem_alloc(&t->shift, (size_t)t->d, sizeof *t->shift, "column means"));
     DC_TRY(dc_mem_alloc(&t->scratch, (size_t)t->n_threads, sizeof *t->scratch, "k-means threads"));
-    for (int i = 0; i < t->n_threads; i++) DC_TRY(scratch_init(&t->scratch[i], t));
+    for (int i = 0; i < t->n_threads; i++) {
+        t->scratch[i].hidden = dc_km_hidden(t->d);
+        DC_TRY(scratch_init(&t->scratch[i], t));
+    }
 out:
     if (st != DC_OK) dc_km_tiles_release(t);
     return st;

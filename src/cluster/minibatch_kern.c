@@ -5,6 +5,16 @@
 #include <omp.h>
 #include <string.h>
 
+/* Values beyond this, in units of the spread of the centres, could overflow products in float. */
+static const float FAR = 1e15F;
+
+static bool is_far(const dc_km_tiles *tiles, const float *x)
+{
+    for (int64_t c = 0; c < tiles->d; c++)
+        if (!(fabsf(x[c]) * tiles->unit < FAR)) return true;
+    return false;
+}
+
 void dc_mb_label(const dc_km_tiles *tiles, const dc_km_centers *centers, int64_t n, int32_t *label, double *leaf)
 {
     const dc_km_assign assign = {.tiles = tiles, .centers = centers, .label = label};
@@ -13,6 +23,10 @@ void dc_mb_label(const dc_km_tiles *tiles, const dc_km_centers *centers, int64_t
         const int thread = omp_get_thread_num();
         const dc_block block = {.lo = lo, .hi = DC_MIN(lo + DC_KM_TILE, n)};
         dc_km_block_assign((void *)(uintptr_t)&assign, &block, thread, leaf + (int64_t)thread * (1 + tiles->K));
+        for (int64_t i = block.lo; i < block.hi; i++) {
+            const float *x = tiles->rows->X + i * tiles->d;
+            if (is_far(tiles, x)) dc_nearest(x, centers->at, 1, tiles->K, tiles->d, label + i);
+        }
     }
 }
 
