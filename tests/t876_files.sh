@@ -34,7 +34,7 @@ expect_exit 0 "one file"
 # shellcheck disable=SC2086
 run 3 1 kmeans --input.data='[s0.npy, two.h5:emb, "s2.npy", one.h5:emb]' $options --run.output=files
 expect_exit 0 "four files of three kinds on three ranks"
-expect_out 'input     s0.npy and 3 more: 700 rows x 12 float16' "have the rows of all"
+expect_out 'input     s0.npy, \.\.\. \(4 files\): 700 rows x 12 float16' "have the rows of all"
 expect_out 'files     4 in this order: s0.npy from row 0, ..., one.h5 from row 301' "in the order named"
 run 0 1 compare whole/run.h5 files/run.h5
 expect_exit 0 "and give the same bits"
@@ -138,7 +138,7 @@ expect_error 3 "changed since this run was started: s2.npy has 9 rows, before 1"
 py "np.save('s2.npy', np.load('s3.npy')[:1])"
 # shellcheck disable=SC2086
 run 0 1 kmeans --input.data='[s0.npy, two.h5:emb, "s2.npy", one.h5:emb]' $options --run.output=files
-expect_error 3 "s0.npy and 3 more has changed since this run was started: hash" "one with other values when they are read"
+expect_error 3 "s0.npy, \.\.\. \(4 files\) has changed since this run was started: hash" "one with other values when they are read"
 cp kept.npy s2.npy
 # shellcheck disable=SC2086
 run 0 1 kmeans --input.data='[s0.npy, two.h5:emb, "s2.npy", one.h5:emb]' $options --run.output=files

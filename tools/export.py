@@ -406,7 +406,8 @@ def export(result, output, data, force, matrix, topics):
         print("export.py: WARNING: %s" % note, file=sys.stderr)
     with whole_file(output, None if force or kind == ".h5ad" else check_same) as part:
         (write_topics if topics else writers[kind])(columns, part, recipe)
-    print("wrote %s: %s" % (output, "%d clusters" % columns.K if topics else "%d rows" % columns.N))
+    rows = columns.h5["removed" if kind == ".csv" else "kept"].shape[0] if duplicates else columns.N
+    print("wrote %s: %s" % (output, "%d clusters" % columns.K if topics else "%d rows" % rows))
 
 
 def main():

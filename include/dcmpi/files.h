@@ -38,7 +38,7 @@ typedef struct dc_files {
     char *names;         /* paths and datasets, each with a final zero byte, owned */
     size_t name_bytes;
     size_t name_room;        /* bytes that `names` has room for */
-    char title[DC_PATH_MAX]; /* for messages: the only name, or "a.npy and 3 more" */
+    char title[DC_PATH_MAX]; /* for messages: the only name, or "a.npy, ... (4 files)" */
     bool plain;              /* one file that is not NPY: it is read as one HDF5 file with all that is in it, and only
                                 its path and dataset are known here */
     char matrix[DC_H5_NAME_MAX], labels[DC_LABEL_NAME_MAX];            /* as asked for */
@@ -46,6 +46,7 @@ typedef struct dc_files {
     dc_gidx N;                                                         /* rows of all files, once all are known */
     bool labels_used;                                                  /* all files have them */
     bool ids_used, names_used;
+    bool images_used; /* all rows are pictures of one shape, or none is a picture */
 } dc_files;
 
 /* Finds the files of names, one per line, and reads the headers of NPY files. matrix, labels: as in dc_data_request.

@@ -529,6 +529,11 @@ static void tell(const dc_dedup *d, double wall_s)
     dc_log("removed   %lld of %lld rows (%.2f %%), in %lld of %lld clusters; kept: the %s of each group",
            (long long)f->removed, (long long)d->from.N, 100 * share, (long long)touched, (long long)d->from.K,
            d->keep == DC_KEEP_FIRST ? "first" : dc_dedup_keep_name(d->keep));
+    if (share > 0.5)
+        dc_log_warning(
+            "most rows are near duplicates at --cosine=%g: if that is too much, the rows as they were clustered "
+            "may all point the same way; cluster them with input.scale=none, or raise --cosine",
+            d->cosine);
     if (f->zeros)
         dc_log_note("%lld rows of zeros have no cosine: they are kept, and duplicates of nothing", (long long)f->zeros);
     if (!f->listed && d->pairs_max > 0)

@@ -343,7 +343,10 @@ static dc_status settle_metric(dc_config *cfg, const dc_origins *from)
 {
     char place[DC_PLACE_MAX];
     const dc_key *norm = dc_key_find("input", "norm");
-    if (cfg->cluster.metric != DC_KMEANS_COSINE || cfg->input.norm == DC_ROW_NORM_L2) return DC_OK;
+    if (cfg->cluster.metric != DC_KMEANS_COSINE) return DC_OK;
+    /* The usual scaling moves zero, and then all rows point the same way. */
+    if (!from->key[dc_key_index(dc_key_find("input", "scale"))].set) cfg->input.scale = DC_SCALE_NONE;
+    if (cfg->input.norm == DC_ROW_NORM_L2) return DC_OK;
     if (!from->key[dc_key_index(norm)].set) cfg->input.norm = DC_ROW_NORM_L2;
     if (cfg->input.norm == DC_ROW_NORM_L2) return DC_OK;
     dc_place_format(from, norm, place);

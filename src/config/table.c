@@ -440,9 +440,9 @@ const dc_key dc_key_table[] = {
             "of a column."},
     {KEY("cluster", "metric", DC_KEY_CHOICE, cluster.metric, "euclidean"), .choices = kmeans_metrics,
      .verbs = DC_USE_KMEANS, .result = true, .also = "spherical distance",
-     .doc =
-         "cosine: spherical k-means (Dhillon and Modha 2001). Rows and centres have length 1 (input.norm becomes l2), "
-         "and a row belongs to the centre with the largest cosine, in predictions, too."},
+     .doc = "cosine: spherical k-means (Dhillon and Modha 2001). Rows and centres have length 1 (input.norm becomes "
+            "l2, input.scale none if it is not given), "
+            "and a row belongs to the centre with the largest cosine, in predictions, too."},
     {KEY("cluster", "levels", DC_KEY_LIST, cluster.levels, "[]"), .min = 1, .max = 1 << 20, .verbs = DC_USE_KMEANS,
      .result = true, .also = "hierarchy hierarchical n_clusters_per_level",
      .doc = "Hierarchical k-means: [1000, 100] makes 1000 clusters, then splits each by k-means of its rows, so that "

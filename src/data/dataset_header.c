@@ -276,7 +276,8 @@ static dc_status describe_files(const dc_data_request *r, dc_data_shape *s)
 {
     const dc_files *files = r->files;
     const dc_file_facts *first = &files->file[0];
-    *s = (dc_data_shape){.files = files, .n_image_dims = first->n_image_dims, .label_type = DC_H5_OTHER};
+    *s = (dc_data_shape){
+        .files = files, .n_image_dims = files->images_used ? first->n_image_dims : 0, .label_type = DC_H5_OTHER};
     memcpy(s->image_shape, first->image_shape, sizeof s->image_shape);
     if (r->rows > files->N)
         return DC_FAIL(DC_ERR_DATA, "%s: %lld rows, fewer than input.rows=%lld", files->title, (long long)files->N,

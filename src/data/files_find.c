@@ -163,8 +163,8 @@ static void set_title(dc_files *files, const char *names)
     if (!names[first])
         snprintf(files->title, sizeof files->title, "%s", names);
     else
-        snprintf(files->title, sizeof files->title, "%.*s and %zu more", (int)DC_MIN(first, (size_t)DC_PATH_MAX - 32),
-                 names, files->n - 1);
+        snprintf(files->title, sizeof files->title, "%.*s, ... (%zu files)",
+                 (int)DC_MIN(first, (size_t)DC_PATH_MAX - 64), names, files->n);
 }
 
 static dc_status list_names(dc_files *files, const char *names)

@@ -111,13 +111,14 @@ static bool all_have(const dc_files *files, const tally *t, const char *what)
     return t->n == files->n;
 }
 
-static void drop_other_images(dc_files *files)
+static bool are_same_images(const dc_files *files)
 {
-    dc_file_facts *first = &files->file[0];
+    const dc_file_facts *first = &files->file[0];
     for (size_t i = 1; i < files->n; i++)
         if (files->file[i].n_image_dims != first->n_image_dims ||
             memcmp(files->file[i].image_shape, first->image_shape, sizeof first->image_shape) != 0)
-            first->n_image_dims = 0;
+            return false;
+    return true;
 }
 
 static dc_status compare_all(dc_files *files)
@@ -140,7 +141,7 @@ static dc_status compare_all(dc_files *files)
     files->labels_used = all_have(files, &labels, "labels");
     files->ids_used = all_have(files, &ids, "ids");
     files->names_used = all_have(files, &names, "names of columns");
-    drop_other_images(files);
+    files->images_used = are_same_images(files);
     return DC_OK;
 }
 

@@ -250,11 +250,21 @@ static bool has_settings_of(dc_files *files, const table *t)
     return true;
 }
 
+/* The places of labels and ids in the table are those of its first file, or none: files can only take them over if they
+ * begin with that file, as it was. */
+static bool begins_alike(const dc_files *files, const table *t)
+{
+    const entry *first = &t->file[0];
+    return strcmp(first->path, dc_files_path(files, 0)) == 0 &&
+           strcmp(first->dataset, dc_files_dataset(files, 0)) == 0 &&
+           !dc_file_change(&first->facts.piece.state, &files->file[0].piece.state);
+}
+
 void dc_files_take_table(dc_files *files, const char *path)
 {
     table t;
     if (!read_table(path, &t)) return;
-    if (has_settings_of(files, &t)) {
+    if (begins_alike(files, &t) && has_settings_of(files, &t)) {
         qsort(t.file, t.n, sizeof *t.file, compare_names);
         for (size_t i = 0; i < files->n; i++) {
             dc_file_facts *f = &files->file[i];
@@ -270,21 +280,29 @@ void dc_files_take_table(dc_files *files, const char *path)
     release(&t);
 }
 
+static bool is_same_file(const dc_files *files, const table *t, size_t i)
+{
+    const entry *e = &t->file[i];
+    return strcmp(e->path, dc_files_path(files, i)) == 0 && files->file[i].piece.rows == e->facts.piece.rows;
+}
+
 bool dc_files_compare_table(const dc_files *files, const char *path, char *what, size_t cap)
 {
     table t;
     what[0] = '\0';
     if (!read_table(path, &t)) return false;
     size_t i = 0;
-    while (i < files->n && i < t.n && files->file[i].piece.rows == t.file[i].facts.piece.rows) i++;
+    while (i < files->n && i < t.n && is_same_file(files, &t, i)) i++;
     const char *now = i < files->n ? dc_files_path(files, i) : "", *was = i < t.n ? t.file[i].path : "";
     if (i < files->n && i < t.n && strcmp(now, was) == 0)
         snprintf(what, cap, "%s has %lld rows, before %lld", now, (long long)files->file[i].piece.rows,
                  (long long)t.file[i].facts.piece.rows);
     else if (i < files->n && files->n > t.n)
         snprintf(what, cap, "%s is new", now);
-    else if (i < t.n)
+    else if (i < t.n && files->n < t.n)
         snprintf(what, cap, "%s is missing", was);
+    else if (i < t.n)
+        snprintf(what, cap, "%s takes the place of %s", now, was);
     if (files->N == t.N) what[0] = '\0'; /* the same rows, cut in another way: their hash tells */
     release(&t);
     return true;
