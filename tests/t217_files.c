@@ -266,7 +266,7 @@ static void test_names(void)
     CHECK_TEXT(dc_files_path(files, 0), path_of("c.h5"));
     CHECK_TEXT(dc_files_dataset(files, 0), "X");
     CHECK_TEXT(dc_files_path(files, 2), path_of("s1.npy"));
-    CHECK_TEXT_HAS(files->title, "c.h5:X and 5 more");
+    CHECK_TEXT_HAS(files->title, "c.h5:X, ... (6 files)");
     CHECK(dc_files_pending(files) && !files->plain);
     dc_files_destroy(&files);
 

@@ -75,6 +75,7 @@ km() { # P T NAME FILE OPTIONS: k-means into the folder NAME
     shift 4
     run "$p" "$t" kmeans --input.data="$file" --cluster.clusters=3 --input.scale="$scale" --run.output="$to" "$@"
 }
+# shellcheck disable=SC2317  # `ok` calls it
 same() { # A B: the same labels, ids, names and classes
     $python -c "
 import h5py, sys

@@ -175,5 +175,5 @@ converts "B.npy:lambda x: np.c_[0 * x[:, :1], x]" "float32 - 0,1,2,3,4,5 - 0,1,2
 converts "B.npy:lambda x: np.c_[x, 0 * x]" "float32 - 0,1,2,3,4,5 - 0,1,2,3,4,5,6,7,8,9 labels -1.0,1 101010101010" "more columns than indices" one.svm --n-features=10
 converts A.npy "uint8 $numbers" "several labels, left out" many.svm --label-column=none
 converts A.npy "uint8 $numbers labels a,b 010101010101" "labels from a file" many.svm --labels=labels.txt
-is "$(ls *.part *.lock .dcmpi* 2>/dev/null)" "" "nothing is left behind"
+is "$(ls ./*.part ./*.lock .dcmpi* 2>/dev/null)" "" "nothing is left behind"
 done_testing

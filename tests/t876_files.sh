@@ -156,4 +156,22 @@ done <<'END'
 2 TOUCH 3 s3.npy changed while it was read
 0 EIO 4 cannot read s3.npy at byte .*: Input/output error
 END
+# ---- What an earlier start kept of other files in the same folder decides nothing about these
+
+py '
+X = np.random.default_rng(4).random((60, 16)).astype("f4")
+for name, labels in ("a", "y"), ("b", "lab"):
+    for i in range(2):
+        with h5py.File("%s%d.h5" % (name, i), "w") as f:
+            f["X"], f[labels] = X + i, np.arange(60, dtype="i4") % 4
+            f.attrs["format"], f.attrs["label_dataset"] = "dcmpi-data", labels
+np.save("picture.npy", X.reshape(60, 4, 4))
+np.save("flat.npy", X + 1)'
+few=(--cluster.clusters=4 --cluster.n_init=1 --run.output=anew --run.resume=never)
+run 1 1 kmeans "--input.data=[a0.h5,a1.h5]" "${few[@]}"
+run 1 1 kmeans "--input.data=[b0.h5,b1.h5]" "${few[@]}"
+expect_out '^RESULT .*acc=' "labels in another place than those of the files before"
+run 1 1 kmeans "--input.data=[picture.npy,flat.npy]" "${few[@]}"
+run 1 1 kmeans --input.data=picture.npy "${few[@]}"
+is "$(py 'print(*h5py.File("anew/run.h5").attrs["image_shape"])')" "4 4" "pictures, after files that were not all pictures"
 done_testing
