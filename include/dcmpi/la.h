@@ -99,5 +99,7 @@ double dc_la_measure_peak_flops(int threads);
 
 /* |x - y|^2 of two rows of d floats: differences and sums in double, in a fixed order. */
 double dc_square_distance(const float *x, const float *y, int64_t d);
+/* x.y, in the same way. */
+double dc_row_product(const float *x, const float *y, int64_t d);
 
 #endif

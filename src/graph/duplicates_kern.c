@@ -33,7 +33,7 @@ int64_t dc_pairs_project(int64_t n, int64_t d, const float *X, double *norm, flo
     int64_t zeros = 0, odd = 0;
 #pragma omp parallel for reduction(+ : zeros, odd)
     for (int64_t i = 0; i < n; i++) {
-        norm[i] = dc_knn_dot(X + i * d, X + i * d, d);
+        norm[i] = dc_row_product(X + i * d, X + i * d, d);
         zeros += norm[i] == 0;
         odd += !isfinite(norm[i]);
         if (image) stretch(X + i * d, d, norm[i], image + i * d);
@@ -45,7 +45,7 @@ int64_t dc_pairs_project(int64_t n, int64_t d, const float *X, double *norm, flo
 static double cosine_of(const dc_pairs_visit *v, int64_t i, int64_t j)
 {
     const int64_t d = v->plan->d;
-    const double dot = dc_knn_dot(v->own->X + i * d, v->block->X + j * d, d);
+    const double dot = dc_row_product(v->own->X + i * d, v->block->X + j * d, d);
     return fmin(dot / sqrt(v->own->norm[i] * v->block->norm[j]), 1);
 }
 

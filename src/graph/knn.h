@@ -63,9 +63,7 @@ double dc_knn_project_row(const dc_knn_image *m, const float *x, float *image);
 
 /* ---- knn_distance_kern.c ----------------------------------------------------------------------------------------- */
 
-/* x.y: a sum in double, in a fixed order. Squared distances: dc_square_distance (la.h). */
-double dc_knn_dot(const float *x, const float *y, int64_t d);
-/* 1 - cos from x.y and the squared lengths. */
+/* 1 - cos from x.y and the squared lengths (dc_row_product, la.h). */
 double dc_knn_cosine(double dot, double x_square, double y_square);
 
 /* ---- knn_kern.c -------------------------------------------------------------------------------------------------- */

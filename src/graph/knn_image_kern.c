@@ -3,6 +3,7 @@
 #include <omp.h>
 #include <string.h>
 
+#include "dcmpi/la.h"
 #include "graph/knn.h"
 
 const float *dc_knn_load(const dc_rows *rows, int64_t lo, int64_t n, float *x)
@@ -93,10 +94,10 @@ double dc_knn_project_row(const dc_knn_image *m, const float *x, float *image)
 {
     const int64_t d = m->rows->d;
     if (m->metric == DC_METRIC_COSINE)
-        stretch_row(x, d, dc_knn_dot(x, x, d), image);
+        stretch_row(x, d, dc_row_product(x, x, d), image);
     else
         shift_row(m, x, image);
-    return dc_knn_dot(image, image, d);
+    return dc_row_product(image, image, d);
 }
 
 /* Places behind the last row of a block are as far as can be. */
@@ -107,7 +108,7 @@ void dc_knn_project(const dc_knn_image *m, dc_knn_block *block)
     for (int64_t j = 0; j < block->n; j++) {
         const double square = dc_knn_project_row(m, block->X + j * d, block->image + j * d);
         block->low[j] = nextafterf((float)((1 - m->error) * square), -INFINITY);
-        if (m->metric == DC_METRIC_COSINE) block->norm[j] = dc_knn_dot(block->X + j * d, block->X + j * d, d);
+        if (m->metric == DC_METRIC_COSINE) block->norm[j] = dc_row_product(block->X + j * d, block->X + j * d, d);
     }
     for (int64_t j = block->n; j < end; j++) block->low[j] = INFINITY;
 }

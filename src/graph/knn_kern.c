@@ -46,7 +46,7 @@ static double distance(const seeker *s, int64_t j)
     const int64_t d = s->image->rows->d;
     const float *y = b->X + j * d;
     if (s->image->metric == DC_METRIC_EUCLIDEAN) return dc_square_distance(s->x, y, d);
-    const double dot = s->norm == 0 || b->norm[j] == 0 ? 0 : dc_knn_dot(s->x, y, d);
+    const double dot = s->norm == 0 || b->norm[j] == 0 ? 0 : dc_row_product(s->x, y, d);
     return dc_knn_cosine(dot, s->norm, b->norm[j]);
 }
 
@@ -111,7 +111,7 @@ static void load_tile(const dc_knn_image *m, const dc_knn_scratch *s, tile *t)
     for (int64_t i = 0; i < t->n; i++) {
         const float *x = t->x + i * d;
         t->length[i] = dc_knn_project_row(m, x, s->image + i * d);
-        t->norm[i] = m->metric == DC_METRIC_COSINE ? dc_knn_dot(x, x, d) : 0;
+        t->norm[i] = m->metric == DC_METRIC_COSINE ? dc_row_product(x, x, d) : 0;
     }
 }
 

@@ -1,5 +1,5 @@
-/* The squared distance of two rows. One body, never inlined, so that a pair of rows has one distance, in both orders
- * and wherever it is computed. */
+/* The squared distance and the product of two rows. One body each, never inlined, with LANES partial sums, so that a
+ * pair of rows has one distance, in both orders and wherever it is computed. */
 #include "dcmpi/csr.h"
 #include "dcmpi/la.h"
 
@@ -10,6 +10,16 @@ static double total(const double part[LANES])
     double sum = 0;
     for (int l = 0; l < LANES; l++) sum += part[l];
     return sum;
+}
+
+__attribute__((noinline)) double dc_row_product(const float *x, const float *y, int64_t d)
+{
+    double part[LANES] = {0};
+    int64_t j = 0;
+    for (; j + LANES <= d; j += LANES)
+        for (int l = 0; l < LANES; l++) part[l] += (double)x[j + l] * (double)y[j + l];
+    for (int l = 0; j < d; j++, l++) part[l] += (double)x[j] * (double)y[j];
+    return total(part);
 }
 
 __attribute__((noinline)) double dc_square_distance(const float *x, const float *y, int64_t d)
