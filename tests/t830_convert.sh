@@ -160,6 +160,7 @@ with h5py.File("huge.h5", "w") as f:
 with h5py.File("group.h5", "w") as f:
     f.create_group("X").create_dataset("data", data=x)
 np.savez("arrays.npz", x=x)
+np.savez("sparse.npz", indices=[0, 1], indptr=[0, 1, 2], format=b"csr", shape=[2, 3], data=[1.0, 2.0])
 np.save("object.npy", x.astype(object), allow_pickle=True)
 END
     head -c 1500 labelled.h5 >cut.h5
@@ -197,6 +198,7 @@ huge.h5|huge.h5
 group.h5|group.h5
 cut.h5|cut.h5
 arrays.npz|zip archive
+sparse.npz|load_npz
 object.npy|object arrays
 END
     run 0 1 convert two.h5 two-a.h5 --dataset=/a

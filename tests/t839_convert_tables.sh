@@ -95,7 +95,14 @@ END
 expect_no_file o2.h5 "nothing is written"
 convert '1,2\n3,4\n'
 run 0 1 convert o.h5 o3.h5 --id-column=first
-expect_error 2 "is for text" "columns are for text"
+expect_error 2 "is for text; in HDF5 say --id-dataset=NAME" "columns are for text"
+run 0 1 convert o.h5 o3.h5 --label-column=class
+expect_error 2 "is for text; in HDF5 say --label-dataset=NAME" "and labels of HDF5 have an option of their own"
+run 0 1 convert o.h5 o3.h5 --text-column=body
+expect_error 2 "o.h5: is HDF5, but --text-column is for documents" "an array of numbers holds no documents"
+convert "$(seq -s ' ' 200)"'\nshort\n' --text-column=0
+run 0 1 convert t.csv o3.h5 --text-column=body
+expect_error 2 "no column of line 1 has this name; line 1 holds no names" "a long text is no name"
 
 # ---- transposition: the same file as numpy makes, compressed or not, also through a temporary file
 if $python -c 'import h5py' 2>/dev/null; then

@@ -55,7 +55,7 @@ static void suggest(const dc_layout *y, const char *wanted, char *out, size_t ca
             used += (size_t)snprintf(out + used, cap - used, "%s'%s'", found++ ? " or " : ", did you mean ", name);
         if (c < 5) shown += (size_t)snprintf(first + shown, sizeof first - shown, "%s'%s'", shown ? ", " : "", name);
     }
-    if (found == 0) snprintf(out, cap, "; line 1 has %s, ...", first);
+    if (found == 0) snprintf(out, cap, shown > 0 ? "; line 1 has %s, ..." : "; line 1 holds no names", first);
 }
 
 /* Finds the column that spec names; names are compared as text, without quotes. */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "convert/array.h"
 #include "convert/column_option.h"
 #include "convert/foreign.h"
 #include "dcmpi/heartbeat.h"
@@ -206,6 +207,15 @@ static char first_char(const dc_docs *d)
     return n > 0 ? *p : '\0';
 }
 
+/* Files of numbers, which convert reads without --text-column. */
+static dc_status refuse_numbers(const dc_stream *s)
+{
+    const bool h5 = dc_stream_available(s) >= 4 && memcmp(dc_stream_data(s), "\x89HDF", 4) == 0;
+    const char *what = h5 ? "HDF5" : dc_array_is_npy(s) ? "NPY" : dc_idx_recognise(s) ? "IDX" : NULL;
+    if (!what) return DC_OK;
+    return DC_FAIL(DC_ERR_USAGE, "%s: is %s, but --text-column is for documents; leave it out", s->name, what);
+}
+
 dc_status dc_docs_open(dc_docs *d, const dc_docs_options *o, const char *path)
 {
     dc_status st = DC_OK;
@@ -213,6 +223,7 @@ dc_status dc_docs_open(dc_docs *d, const dc_docs_options *o, const char *path)
     DC_TRY(dc_lines_open(&d->lines, path, '\0', o->limit));
     d->lines.longest = DC_DOC_MAX_BYTES;
     DC_TRY(dc_foreign_refuse_binary(&d->lines.stream));
+    DC_TRY(refuse_numbers(&d->lines.stream));
     const char *column = o->table->text_column;
     const char first = first_char(d);
     if (strcmp(column, "line") == 0)

@@ -70,6 +70,10 @@ static dc_status refuse_zip(const dc_stream *s, const char *p, size_t n)
     const size_t length =
         n > NAME_AT ? DC_MIN((size_t)((unsigned char)p[26] | (unsigned char)p[27] << 8), n - NAME_AT) : 0;
     const char *name = p + NAME_AT;
+    if (length == 11 && memcmp(name, "indices.npy", 11) == 0)
+        return fail(s, "a sparse matrix of SciPy (.npz)",
+                    "python3 -c \"import scipy.io, scipy.sparse; "
+                    "scipy.io.mmwrite('new.mtx', scipy.sparse.load_npz('%1$s'))\"");
     if (length >= 4 && memcmp(name + length - 4, ".npy", 4) == 0)
         return fail(
             s, "a zip archive of arrays (.npz)",

@@ -156,7 +156,10 @@ static dc_status check_table_options(const dc_conversion *j, const dc_source *s)
     const dc_table_options *o = &j->cfg->table;
     if (s->kind == DC_SOURCE_TEXT) return DC_OK;
     if (is_named(o->label_column))
-        return DC_FAIL(DC_ERR_USAGE, "%s: --label-column is for text; give labels with --labels", s->name);
+        return DC_FAIL(DC_ERR_USAGE, "%s: --label-column is for text; %s", s->name,
+                       s->kind == DC_SOURCE_H5 ? "in HDF5 say --label-dataset=NAME" : "give labels with --labels");
+    if (is_named(o->id_column) && s->kind == DC_SOURCE_H5)
+        return DC_FAIL(DC_ERR_USAGE, "%s: --id-column is for text; in HDF5 say --id-dataset=NAME", s->name);
     if (is_named(o->id_column) || o->drop_columns || o->header != DC_HEADER_AUTO || o->separator || o->decimal_comma)
         return DC_FAIL(DC_ERR_USAGE, "%s: %s is for text", s->name,
                        is_named(o->id_column)        ? "--id-column"

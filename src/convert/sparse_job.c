@@ -123,14 +123,13 @@ static dc_status check_options(const job *b)
 {
     const dc_convert_config *cfg = b->j->cfg;
     const dc_table_options *t = &cfg->table;
-    const char *option = cfg->missing.action != DC_MISSING_ERROR             ? "--missing"
-                         : cfg->n_image_dims > 0                             ? "--image-shape"
-                         : t->drop_columns                                   ? "--drop-columns"
-                         : t->header != DC_HEADER_AUTO                       ? "--header"
-                         : t->separator                                      ? "--separator"
-                         : t->decimal_comma                                  ? "--decimal"
-                         : t->id_column && strcmp(t->id_column, "none") != 0 ? "--id-column"
-                                                                             : NULL;
+    const char *option = cfg->missing.action != DC_MISSING_ERROR ? "--missing"
+                         : cfg->n_image_dims > 0                 ? "--image-shape"
+                         : t->drop_columns                       ? "--drop-columns"
+                         : t->header != DC_HEADER_AUTO           ? "--header"
+                         : t->separator                          ? "--separator"
+                         : t->decimal_comma                      ? "--decimal"
+                                                                 : NULL;
     if (option) return DC_FAIL(DC_ERR_USAGE, "%s: %s is not for sparse inputs", b->in[0].name, option);
     for (int i = 0; i < cfg->n_inputs; i++) {
         const bool h5 = b->in[i].kind == DC_SPARSE_H5, svmlight = b->in[i].kind == DC_SPARSE_SVMLIGHT;
@@ -140,11 +139,17 @@ static dc_status check_options(const job *b)
                  : cfg->dataset       ? "--dataset (--matrix)"
                                       : NULL;
         if (option) return DC_FAIL(DC_ERR_USAGE, "%s: %s is for HDF5", b->in[i].name, option);
-        option = t->label_column && strcmp(t->label_column, "none") != 0 && !labels_in_lines(b, &b->in[i])
-                     ? "--label-column"
-                     : NULL;
-        if (option)
-            return DC_FAIL(DC_ERR_USAGE, "%s: %s is for text; in svmlight, labels come first", b->in[i].name, option);
+        const bool ids = t->id_column && strcmp(t->id_column, "none") != 0;
+        if (ids)
+            return DC_FAIL(DC_ERR_USAGE, "%s: --id-column is for text; %s", b->in[i].name,
+                           h5         ? "in HDF5 say --id-dataset=NAME"
+                           : svmlight ? "svmlight has no ids"
+                                      : "ids of a matrix are in its barcodes.tsv");
+        if (t->label_column && strcmp(t->label_column, "none") != 0 && !labels_in_lines(b, &b->in[i]))
+            return DC_FAIL(DC_ERR_USAGE, "%s: --label-column is for text; %s", b->in[i].name,
+                           h5         ? "in HDF5 say --label-dataset=NAME"
+                           : svmlight ? "in svmlight, labels come first"
+                                      : "give labels with --labels");
         option = svmlight                           ? NULL
                  : cfg->index_base != DC_INDEX_AUTO ? "--zero-based"
                  : cfg->n_features > 0              ? "--n-features"
