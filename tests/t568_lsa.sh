@@ -18,6 +18,7 @@ lsa=(kmeans --input.data=ng.h5 --input.scale=none --input.reduce=svd --input.com
 run 1 2 "${lsa[@]}" --run.output=one
 expect_exit 0 "tf-idf, SVD, norm, k-means in one command"
 expect_out "reduce +24164 columns -> 100 dimensions by svd: 9.[67][0-9]* % of the variance" "what came of it"
+expect_out "^reduction +1 " "its time is told apart from reading"
 is "$(py '
 s = h5py.File("one/run.h5")["scaling"]
 v = s["singular_values"][:]

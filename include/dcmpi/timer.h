@@ -6,6 +6,7 @@
 
 typedef enum {
     DC_T_LOAD,
+    DC_T_REDUCTION,
     DC_T_PRETRAIN_GATHER,
     DC_T_PRETRAIN_NETWORK,
     DC_T_PRETRAIN_SYNC,

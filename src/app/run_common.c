@@ -365,6 +365,10 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
                            data));
     dc_timer_stop(&job->timers, DC_T_LOAD, start, 0, (double)(*data)->bytes);
     const dc_dataset *d = *data;
+    if (d->reduction_s > 0) {
+        dc_timer_stop(&job->timers, DC_T_REDUCTION, dc_timer_start(), 0, 0);
+        dc_timer_move(&job->timers, DC_T_LOAD, DC_T_REDUCTION, d->reduction_s);
+    }
     job->data = d;
     if (request.given) DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_earlier_check_names(&earlier, d) : DC_OK);
     DC_TRY(dc_run_topics_check(comm, cfg, d));

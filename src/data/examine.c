@@ -4,6 +4,7 @@
 
 #include "counts.h"
 #include "data_priv.h"
+#include "dcmpi/clock.h"
 #include "dcmpi/comm.h"
 #include "dcmpi/sum.h"
 #include "pca_wide.h"
@@ -21,9 +22,11 @@ dc_status dc_data_examine(dc_comm *comm, dc_dataset *d, const dc_data_request *r
     DC_TRY(dc_data_check_range(comm, d, &stats));
     DC_TRY(dc_data_scaling(comm, d, &stats, given));
     if (request->clip_scaled > 0) DC_TRY(dc_data_limit(comm, d, request->clip_scaled));
+    const double start = dc_clock_now_s();
     if (given) DC_TRY(dc_data_take_components(comm, d, given->pca));
     if (!given && d->scale_kind == DC_SCALE_PCA) DC_TRY(dc_data_components(comm, d, &request->pca));
     if (!given) DC_TRY(dc_data_reduce(comm, d, request, seed));
+    if (d->pca.k > 0) d->reduction_s = dc_clock_now_s() - start;
     DC_TRY(dc_data_set_norm(comm, d));
     DC_TRY(dc_data_check_distinct(comm, d, K));
 out:

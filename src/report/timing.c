@@ -8,6 +8,7 @@ const char *dc_section_name(dc_section s)
 {
     static const char *const names[DC_T_COUNT] = {
         [DC_T_LOAD] = "load",
+        [DC_T_REDUCTION] = "reduction",
         [DC_T_PRETRAIN_GATHER] = "pretrain gather",
         [DC_T_PRETRAIN_NETWORK] = "pretrain network",
         [DC_T_PRETRAIN_SYNC] = "pretrain sync",
