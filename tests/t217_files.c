@@ -411,7 +411,7 @@ static void test_refused(void)
     CHECK_OK(dc_h5_open(&h5, path_of("x.h5"), DC_H5_APPEND));
     CHECK_OK(dc_h5_put_names(h5, "feature_names", "a\nb\nc\ne\nd", &stored));
     CHECK_OK(dc_h5_close(&h5));
-    refused(names_of(names, 2), DC_ERR_DATA, "other names of columns");
+    refused(names_of(names, 2), DC_ERR_DATA, "x.h5: column 3 (counted from 0) is 'e', in ");
     CHECK(truncate(path_of("x.h5"), 3000) == 0);
     refused(names_of(names, 2), DC_ERR_DATA, "x.h5");
     unlink(path_of("x.h5"));
