@@ -80,13 +80,20 @@ void dc_files_destroy(dc_files **files);
 
 const char *dc_files_path(const dc_files *files, size_t i);
 const char *dc_files_dataset(const dc_files *files, size_t i);
+/* For messages on a row of the data set: " (row 5 of b.h5:emb)", counted from 0; "" if there is one file, or files is
+ * NULL. */
+enum { DC_FILES_ROW_MAX = DC_PATH_MAX + 320 };
+const char *dc_files_row(const dc_files *files, dc_gidx row, char out[DC_FILES_ROW_MAX]);
 /* Memory that a rank takes for so many files. */
 double dc_files_bytes(const dc_files *files);
 
 /* Writes the table to `path`, safely. Errors: DC_ERR_IO, DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_files_put_table(const dc_files *files, const char *path);
-/* Compares the files with the table of an earlier start: what[cap] names the first that is new, missing, or has another
- * number of rows, or is "". False: there is no such table. */
+/* Compares the files with the table of an earlier start: if the rows are not as many as then, what[cap] names the first
+ * file that is new, missing, or has another number of rows; else it is "". False: there is no such table. */
 bool dc_files_compare_table(const dc_files *files, const char *path, char *what, size_t cap);
+/* The same for rows that are known to be others than then: what[cap] names the first file that differs, also by its
+ * checksum, or by its length and time; "": none, or there is no table. */
+void dc_files_blame(const dc_files *files, const char *path, char *what, size_t cap);
 
 #endif

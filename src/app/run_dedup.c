@@ -421,6 +421,18 @@ out:
 
 /* ---- Rows -------------------------------------------------------------------------------------------------------- */
 
+/* The files of the run, beside its result, say which of them is another. */
+static dc_status fail_values(const dc_dedup *d)
+{
+    char table[DC_PATH_MAX], what[DC_PATH_MAX + 64] = "";
+    const char *slash = strrchr(d->run, '/');
+    const int folder = slash ? (int)(slash - d->run) + 1 : 0;
+    if (snprintf(table, sizeof table, "%.*sfiles.tsv", folder, d->run) < (int)sizeof table && !d->data_files->plain)
+        dc_files_blame(d->data_files, table, what, sizeof what);
+    return DC_FAIL(DC_ERR_DATA, "%s is not what the run of %s clustered: its values have changed%s%s",
+                   d->data_files->title, d->run, what[0] ? ": " : "", what);
+}
+
 static dc_status load_input(dc_comm *comm, dc_dedup *d)
 {
     dc_status st = DC_OK;
@@ -432,9 +444,9 @@ static dc_status load_input(dc_comm *comm, dc_dedup *d)
         request.given = &own.given;
     }
     DC_TRY(dc_dataset_open(comm, &request, d->part.V, (uint64_t)d->from.deck.run.seed, 1, &d->data));
-    if (d->part.V == d->from.shards && d->data->hash != d->from.data_hash)
-        st = DC_FAIL(DC_ERR_DATA, "%s is not what the run of %s clustered: its values have changed",
-                     d->data_files->title, d->run);
+    if (d->part.V == d->from.shards && d->data->hash != d->from.data_hash && dc_comm_rank(comm) == 0)
+        st = fail_values(d);
+    DC_TRY_ALL(comm, st);
 out:
     dc_earlier_release(&own);
     return st;

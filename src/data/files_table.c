@@ -294,24 +294,54 @@ static bool is_same_file(const dc_files *files, const table *t, size_t i)
     return strcmp(e->path, dc_files_path(files, i)) == 0 && files->file[i].piece.rows == e->facts.piece.rows;
 }
 
+/* What is the first difference of names, of their order, or of numbers of rows; "" if there is none. */
+static void find_difference(const dc_files *files, const table *t, char *what, size_t cap)
+{
+    size_t i = 0;
+    what[0] = '\0';
+    while (i < files->n && i < t->n && is_same_file(files, t, i)) i++;
+    const char *now = i < files->n ? dc_files_path(files, i) : "", *was = i < t->n ? t->file[i].path : "";
+    if (i < files->n && i < t->n && strcmp(now, was) == 0)
+        snprintf(what, cap, "%s has %lld rows, before %lld", now, (long long)files->file[i].piece.rows,
+                 (long long)t->file[i].facts.piece.rows);
+    else if (i < files->n && files->n > t->n)
+        snprintf(what, cap, "%s is new", now);
+    else if (i < t->n && files->n < t->n)
+        snprintf(what, cap, "%s is missing", was);
+    else if (i < t->n)
+        snprintf(what, cap, "%s takes the place of %s", now, was);
+}
+
 bool dc_files_compare_table(const dc_files *files, const char *path, char *what, size_t cap)
 {
     table t;
     what[0] = '\0';
     if (!read_table(path, &t)) return false;
-    size_t i = 0;
-    while (i < files->n && i < t.n && is_same_file(files, &t, i)) i++;
-    const char *now = i < files->n ? dc_files_path(files, i) : "", *was = i < t.n ? t.file[i].path : "";
-    if (i < files->n && i < t.n && strcmp(now, was) == 0)
-        snprintf(what, cap, "%s has %lld rows, before %lld", now, (long long)files->file[i].piece.rows,
-                 (long long)t.file[i].facts.piece.rows);
-    else if (i < files->n && files->n > t.n)
-        snprintf(what, cap, "%s is new", now);
-    else if (i < t.n && files->n < t.n)
-        snprintf(what, cap, "%s is missing", was);
-    else if (i < t.n)
-        snprintf(what, cap, "%s takes the place of %s", now, was);
-    if (files->N == t.N) what[0] = '\0'; /* the same rows, cut in another way: their hash tells */
+    if (files->N != t.N) find_difference(files, &t, what, cap); /* else the hash of the rows tells */
     release(&t);
     return true;
+}
+
+/* How file i differs from what it was; NULL: not that we know. A checksum that is the same outweighs another time. */
+static const char *change_of(const dc_files *files, const table *t, size_t i)
+{
+    const dc_file_facts *now = &files->file[i], *was = &t->file[i].facts;
+    if (now->has_sum && was->has_sum) return now->sum == was->sum ? NULL : "its checksum is another";
+    return dc_file_change(&was->piece.state, &now->piece.state);
+}
+
+void dc_files_blame(const dc_files *files, const char *path, char *what, size_t cap)
+{
+    table t;
+    size_t first = 0, changed = 0;
+    what[0] = '\0';
+    if (!read_table(path, &t)) return;
+    find_difference(files, &t, what, cap);
+    if (!what[0]) {
+        for (size_t i = 0; i < files->n; i++)
+            if (change_of(files, &t, i) && changed++ == 0) first = i;
+        if (changed > 0) snprintf(what, cap, "%s: %s", dc_files_path(files, first), change_of(files, &t, first));
+        if (changed > 1) snprintf(what + strlen(what), cap - strlen(what), ", and %zu more files", changed - 1);
+    }
+    release(&t);
 }

@@ -72,6 +72,7 @@ dc_status dc_data_set_norm(dc_comm *comm, dc_dataset *d)
 {
     dc_status st = DC_OK;
     dc_zero_rows zeros;
+    char place[DC_FILES_ROW_MAX];
     if (d->norm == DC_ROW_NORM_NONE) return DC_OK;
     if (d->Z)
         zeros = find_zeros(d);
@@ -81,10 +82,10 @@ dc_status dc_data_set_norm(dc_comm *comm, dc_dataset *d)
     dc_comm_sum_i64(comm, &zeros.count, 1);
     dc_comm_min_i64(comm, &first, 1);
     if (zeros.count > 0)
-        dc_log_note(
-            "input.norm=%s: %lld of %lld rows hold only zeros, and stay so; the first is row %lld (counted from "
-            "0)",
-            names[d->norm], (long long)zeros.count, (long long)d->part.N, (long long)first);
+        dc_log_note("input.norm=%s: %lld of %lld rows hold only zeros, and stay so; the first is row %lld%s (counted "
+                    "from 0)",
+                    names[d->norm], (long long)zeros.count, (long long)d->part.N, (long long)first,
+                    dc_files_row(d->files, first, place));
 out:
     return st;
 }

@@ -136,13 +136,15 @@ static bool sparse_row_is_finite(const dc_csr *m, int64_t row)
 
 static dc_status check_finite(const dc_row_stream *s)
 {
+    char place[DC_FILES_ROW_MAX];
     for (int64_t i = 0; s->head.dtype != DC_U8 && i < s->n; i++)
         if (!(s->head.sparse ? sparse_row_is_finite(&s->csr, i) : row_is_finite(s, i)))
             return DC_FAIL(
                 DC_ERR_DATA,
-                "%s: row %lld (counted from 0) has NaN or infinite values; dcmpi convert --missing leaves such rows "
+                "%s: row %lld%s (counted from 0) has NaN or infinite values; dcmpi convert --missing leaves such rows "
                 "out or replaces the values",
-                s->source, (long long)(s->part.row_lo + s->next + i));
+                s->source, (long long)(s->part.row_lo + s->next + i),
+                dc_files_row(s->shape->files, s->part.row_lo + s->next + i, place));
     return DC_OK;
 }
 
