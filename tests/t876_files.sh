@@ -126,7 +126,7 @@ hostile 3 "many is a directory, not a data file; name its files, such as many/\*
 hostile 3 "one.h5 has no matrix 'nope' \(input.matrix\); it has emb \[399 x 12 float16\]" "another dataset" one.h5:nope
 hostile 3 "nan.h5:emb, ... \(2 files\): 1 NaN .* row 7 \(row 3 of nan.h5:again\), column 5" "NaN: the file and its row" "[nan.h5:emb, nan.h5:again]"
 run 0 1 kmeans --input.data='[s0.npy, far.npy]' --cluster.clusters=2 --run.output=far
-expect_out "WARNING .*: row 136 \(row 6 of far.npy\), column 2: 6e\+04 is" "a value far outside: the file and its row"
+expect_out "WARNING .*: row 136 \(row 6 of far.npy\), column 2: 60000 is" "a value far outside: the file and its row"
 run 0 1 kmeans --input.data='[s0.npy, whole/run.h5]' --run.output=new
 expect_error 3 "whole/run.h5 has no dataset /X" "a result is no data"
 run 0 1 predict --model=whole/run.h5 --input='[s0.npy, wide.npy]' --output=p3.h5
