@@ -125,7 +125,8 @@ hostile 4 "s0.npy,s1.npy: No such file or directory; several files are a list, s
 hostile 3 "many is a directory, not a data file; name its files, such as many/\*.npy" "one directory" many
 hostile 3 "one.h5 has no matrix 'nope' \(input.matrix\); it has emb \[399 x 12 float16\]" "another dataset" one.h5:nope
 hostile 3 "nan.h5:emb, ... \(2 files\): 1 NaN .* row 7 \(row 3 of nan.h5:again\), column 5" "NaN: the file and its row" "[nan.h5:emb, nan.h5:again]"
-run 0 1 kmeans --input.data='[s0.npy, far.npy]' --cluster.clusters=2 --run.output=far
+run 0 1 kmeans --input.data='[s0.npy, far.npy]' --input.norm=l2 --cluster.clusters=2 --run.output=far
+expect_out "NOTE .*input.norm=l2 comes after input.scale=unit, .* all rows then point much the same way" "a norm after the usual scale"
 expect_out "WARNING .*: row 136 \(row 6 of far.npy\), column 2: 60000 is" "a value far outside: the file and its row"
 run 0 1 kmeans --input.data='[s0.npy, whole/run.h5]' --run.output=new
 expect_error 3 "whole/run.h5 has no dataset /X" "a result is no data"
