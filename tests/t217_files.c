@@ -295,7 +295,7 @@ static dc_files *find_with(const char *names, const char *labels, const char *ta
 static void test_table(void)
 {
     static const char *const list[] = {"a.h5", "s1.npy", "b.h5"}, *const other[] = {"a.h5", "b.h5"};
-    char names[TEXT], what[TEXT], table[TEXT];
+    char names[TEXT], what[DC_FILES_ROW_MAX], table[TEXT];
     snprintf(table, sizeof table, "%s", path_of("files.tsv"));
     snprintf(names, sizeof names, "%s", names_of(list, 3));
     dc_files *files = find_with(names, "", table), *again; /* there is no table yet */
@@ -326,7 +326,17 @@ static void test_table(void)
     CHECK(dc_files_compare_table(again, table, what, sizeof what));
     CHECK_TEXT_HAS(what, "s1.npy has 9 rows, before 1");
     dc_files_destroy(&again);
-    write_npy(path_of("s1.npy"), cuts[1], cuts[2]);
+    write_npy(path_of("s1.npy"), cuts[1], cuts[2]); /* the same rows, at another time */
+    again = find_with(names, "", table);
+    CHECK_OK(dc_files_look(again, NULL));
+    CHECK(dc_files_compare_table(again, table, what, sizeof what));
+    CHECK_TEXT(what, "");
+    dc_files_blame(again, table, what, sizeof what);
+    CHECK_TEXT_HAS(what, "s1.npy: somebody wrote to it");
+    CHECK_TEXT_HAS(dc_files_row(again, 60, what), " (row 0 of ");
+    CHECK_TEXT_HAS(dc_files_row(again, 62, what), "b.h5)");
+    CHECK_TEXT(dc_files_row(again, 1000, what), "");
+    dc_files_destroy(&again);
 
     const int fd = open(table, O_WRONLY); /* a damaged table counts for nothing */
     CHECK(pwrite(fd, "7", 1, 200) == 1);
@@ -411,7 +421,7 @@ static void test_refused(void)
     CHECK_OK(dc_h5_open(&h5, path_of("x.h5"), DC_H5_APPEND));
     CHECK_OK(dc_h5_put_names(h5, "feature_names", "a\nb\nc\ne\nd", &stored));
     CHECK_OK(dc_h5_close(&h5));
-    refused(names_of(names, 2), DC_ERR_DATA, "other names of columns");
+    refused(names_of(names, 2), DC_ERR_DATA, "x.h5: column 3 (counted from 0) is 'e', in ");
     CHECK(truncate(path_of("x.h5"), 3000) == 0);
     refused(names_of(names, 2), DC_ERR_DATA, "x.h5");
     unlink(path_of("x.h5"));

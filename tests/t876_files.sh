@@ -18,6 +18,8 @@ np.save('f32.npy', X[:5].astype('<f4'))
 whole = h5py.File('whole.h5', 'w'); whole['X'] = X; whole.close()
 one = h5py.File('one.h5', 'w'); one['emb'] = X[301:]; one.close()
 two = h5py.File('two.h5', 'w'); two.create_dataset('emb', data=X[130:300], chunks=(9, 12), compression='gzip'); two.close()
+odd = h5py.File('nan.h5', 'w'); odd['emb'] = X[:4]; odd['again'] = X[:4]; odd['again'][3, 5] = np.nan; odd.close()
+far = X[130:300].copy(); far[6, 2] = 60000; np.save('far.npy', far)
 open('short.npy', 'wb').write(open('s1.npy', 'rb').read()[:-1])
 os.mkdir('many')
 np.save('many/00000.npy', X[:1])
@@ -112,14 +114,20 @@ hostile 3 "fifo is a pipe, not a file" "a pipe" "[s0.npy, fifo]"
 hostile 3 "many is a directory; name its files" "a directory" "[s0.npy, many]"
 hostile 4 "none.npy: No such file" "a missing file" "[s0.npy, none.npy]"
 hostile 4 "no file matches none/\*.npy" "a glob without a match" "none/*.npy"
-hostile 3 "one.h5 has no dataset /X" "a file without the dataset" "[s0.npy, one.h5]"
+hostile 3 "one.h5 has no dataset /X .*it has emb \[399 x 12 float16\]: take one as one.h5:NAME" "a file without the dataset" "[s0.npy, one.h5]"
 hostile 2 "s1.npy is named twice" "a file that is named twice" "[s1.npy, s?.npy]"
 FAILIO_MATCH=s1.npy FAILIO_CALL=open FAILIO_ERROR=EACCES FAILIO_AT=1+ LD_PRELOAD=$failio \
     hostile 4 "cannot open s1.npy: Permission denied" "an unreadable file" "s?.npy"
 FAILIO_MATCH=one.h5 FAILIO_CALL=read FAILIO_ERROR=SEGV FAILIO_AT=3 LD_PRELOAD=$failio \
     hostile 3 "crashes .* when it reads one.h5" "a file that crashes the library" "[two.h5:emb, one.h5:emb]"
-run 0 1 kmeans --input.data='[a, b' --run.output=new
-expect_error 4 "no file matches \[a, b" "half a list is a name"
+hostile 4 "no file matches \[s0.npy, s1.npy; a list ends with '\]'" "half a list" "[s0.npy, s1.npy"
+hostile 4 "s0.npy,s1.npy: No such file or directory; several files are a list, such as '\[a.npy, b.npy\]'" "names without a list" s0.npy,s1.npy
+hostile 3 "many is a directory, not a data file; name its files, such as many/\*.npy" "one directory" many
+hostile 3 "one.h5 has no matrix 'nope' \(input.matrix\); it has emb \[399 x 12 float16\]" "another dataset" one.h5:nope
+hostile 3 "nan.h5:emb, ... \(2 files\): 1 NaN .* row 7 \(row 3 of nan.h5:again\), column 5" "NaN: the file and its row" "[nan.h5:emb, nan.h5:again]"
+run 0 1 kmeans --input.data='[s0.npy, far.npy]' --input.norm=l2 --cluster.clusters=2 --run.output=far
+expect_out "NOTE .*input.norm=l2 comes after input.scale=unit, .* all rows then point much the same way" "a norm after the usual scale"
+expect_out "WARNING .*: row 136 \(row 6 of far.npy\), column 2: 60000 is" "a value far outside: the file and its row"
 run 0 1 kmeans --input.data='[s0.npy, whole/run.h5]' --run.output=new
 expect_error 3 "whole/run.h5 has no dataset /X" "a result is no data"
 run 0 1 predict --model=whole/run.h5 --input='[s0.npy, wide.npy]' --output=p3.h5
@@ -138,7 +146,8 @@ expect_error 3 "changed since this run was started: s2.npy has 9 rows, before 1"
 py "np.save('s2.npy', np.load('s3.npy')[:1])"
 # shellcheck disable=SC2086
 run 0 1 kmeans --input.data='[s0.npy, two.h5:emb, "s2.npy", one.h5:emb]' $options --run.output=files
-expect_error 3 "s0.npy, \.\.\. \(4 files\) has changed since this run was started: hash" "one with other values when they are read"
+expect_error 3 "changed since this run was started: s2.npy: (somebody wrote to it|another file has its name now); hash" \
+    "one with other values is named when they are read"
 cp kept.npy s2.npy
 # shellcheck disable=SC2086
 run 0 1 kmeans --input.data='[s0.npy, two.h5:emb, "s2.npy", one.h5:emb]' $options --run.output=files

@@ -1,49 +1,71 @@
 #!/usr/bin/env bash
-# dcmpi dedup: --dry-run tells memory, work and size, and leaves nothing behind; a search that is stopped by a signal or killed
-# leaves no result and no lock, and the same command gives the bits of an undisturbed one, on other ranks, too; a full disk leaves
-# nothing, not even an empty lock; 3,000 clusters.
+# dcmpi dedup: --dry-run tells memory, work and size, and leaves nothing behind; a search that is stopped or killed is saved, the
+# same command goes on from there, on other ranks, too, to the bits of an undisturbed one, and another command is refused; a full
+# disk leaves nothing, not even an empty lock; 3,000 clusters.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/resume_help.sh
 . "$root/tests/resume_help.sh"
 
 kmeans() { # ROWS CLUSTERS FOLDER
-    run 2 1 kmeans --input.data=builtin:embeddings,rows="$1",width=32 --input.scale=none --cluster.clusters="$2" --cluster.n_init=1 \
+    run 2 1 kmeans --input.data=builtin:embeddings,rows="$1",width=64 --input.scale=none --cluster.clusters="$2" --cluster.n_init=1 \
         --cluster.kmeans_max_iter=3 --run.output="$3"
 }
-kmeans 20000 4 km
+kmeans 24000 4 km
 expect_exit 0 "k-means"
 
 args=(dedup km/run.h5 --probe=3)
-run 2 1 "${args[@]}" --dry-run
+run 0 1 "${args[@]}" --dry-run
 expect_exit 0 "a dry run"
 expect_out "memory    at most 0\.[0-9]+ GiB per rank" "memory"
-expect_out "work      [0-9.e+]+ pairs of rows are compared within clusters, [0-9.e+]+ across: 0\.0128 TFLOP" "all pairs of rows"
+expect_out "work      [0-9.e+]+ pairs of rows are compared within clusters, [0-9.e+]+ across: 0\.0369 TFLOP" "all pairs of rows"
 expect_out "result    at most 0\.0[0-9]+ GiB in km/dedup.h5" "size of the result"
 is "$(compgen -G "km/dedup.h5*")" "" "nothing is left"
-run 1 1 "${args[@]}" --output=good.h5
+run 0 1 "${args[@]}" --output=good.h5
 expect_exit 0 "an undisturbed search"
 
-stopped() { # WHAT CODE
-    is "$rc" "$2" "$1"
-    is "$(ls x.h5* 2>/dev/null)" "" "$1: no result"
+# Asks for a save until there is one.
+await_saved() {
+    await "memory  "
+    until grep -q "saved  " "$out" || ! kill -0 "$job" 2>/dev/null; do
+        signal_rank USR2 0
+        sleep 0.05
+    done
 }
 start 2 "${args[@]}" --output=x.h5
-await "memory  "
-signal_rank USR1 1
-finish
-stopped "a signal to one rank" 75
-expect_out "nothing is written; the same command starts anew" "what happens next"
-start 2 "${args[@]}" --output=x.h5
-await "memory  "
+await_saved
+expect_out "saved     x.h5.ckpt: [0-9]+ pairs so far" "SIGUSR2 saves the search"
 signal_rank KILL 0
 finish
 ok "a killed rank ends the job" test "$rc" != 0
-expect_no_file x.h5 "a killed search: no result"
-run 3 1 "${args[@]}" --output=x.h5
-expect_exit 0 "the same command on three ranks"
+is "$(ls x.h5*)" "x.h5.ckpt
+x.h5.lock" "a killed search leaves what was saved, and no result"
+run 0 1 "${args[@]}" --output=x.h5 --cosine=0.9
+expect_error 2 "x.h5.ckpt is of an unfinished search with other options" "another search"
+start 3 "${args[@]}" --output=x.h5
+await_saved
+signal_rank USR1 1
+finish
+is "$rc" 75 "a stop of the second start, on three ranks"
+expect_out "continues x.h5.ckpt: [0-9.]+ % of the pairs of shards are compared" "which goes on"
+expect_out "stopped   by SIGUSR1.*: x.h5.ckpt; the same command continues" "and says what happens next"
+is "$(ls x.h5*)" "x.h5.ckpt" "no result yet"
+share() { sed -n 's/.*continues .*: \([0-9.]*\) % .*/\1/p' "$out"; }
+first=$(share)
+cp x.h5.ckpt y.h5.ckpt
+run 1 2 "${args[@]}" --output=x.h5
+expect_exit 0 "the same command on one rank"
+note "after the first save $first % were done, after the second $(share) %"
+ok "more was done than before" test "$(awk "BEGIN { print $first < $(share) }")" = 1
 run 0 1 compare good.h5 x.h5
 expect_exit 0 "gives the bits of the undisturbed search"
+is "$(ls x.h5*)" "x.h5" "and removes what was saved"
+printf x | dd of=y.h5.ckpt bs=1 seek=$(($(stat -c %s y.h5.ckpt) / 2)) conv=notrunc 2>/dev/null
+run 0 1 "${args[@]}" --output=y.h5
+is "$rc" 6 "a damaged save is refused"
+run 0 1 "${args[@]}" --output=y.h5 --force --dry-run
+expect_exit 0 "a dry run with --force"
+is "$(ls y.h5*)" "y.h5.ckpt" "removes nothing"
 
 if [ "$(id -u)" = 0 ] && mkdir small && mount -t tmpfs -o size=64k tmpfs small 2>/dev/null; then
     head -c 60k /dev/zero >small/full 2>/dev/null

@@ -48,6 +48,12 @@ done
 run 3 1 "${args[@]}" --cluster.max_size=90 --run.output=three
 run 0 1 compare one-90/run.h5 three/run.h5
 expect_exit 0 "the same bits on three ranks"
+run 0 1 predict --model=one-90/run.h5 --input=data.h5 --output=same.h5
+expect_exit 0 "predict of the same rows"
+expect_out 'drift +[0-9]+ of 1500 rows' "tells what is far from its centre"
+expect_no_out WARNING "nothing drifted, though a cap had moved rows"
+is "$(py 'f = h5py.File("one-90/run.h5")["clusters"]; s = h5py.File("same.h5"); print((f["distance_rows"][:] == np.bincount(s["labels"][:], minlength=20)).all(), s["drift/beyond"][:].sum() <= 20)')" \
+    "True True" "the quantiles are those of the nearest centres"
 run 1 1 kmeans --input.data=data.h5 --input.scale=none "--cluster.levels=[4,5]" --cluster.max_size=80 --run.output=levels
 is "$(/usr/bin/python3 check.py levels/run.h5 80 | cut -d ' ' -f 2,3,5)" "True True True" "leaves of levels have a cap, too"
 run 2 1 "${args[@]}" --cluster.max_size=74 --run.output=bad

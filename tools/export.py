@@ -5,11 +5,10 @@ usage: export.py RUN.h5 OUT.{h5ad,npy,csv,txt} [--data FILE] [--matrix] [--topic
 
   RUN.h5         run.h5, or what `dcmpi predict` or `dcmpi dedup` wrote
   OUT.h5ad       anndata: X = embedding, obs = label, confidence, distance, cosine, rank, class, file, row_in_file, named by the
-                  ids of the rows; uns = centres,
-                  scores, names of the columns, topics, provenance; with graph.save also obsp = distances (of each row to its
-                 nearest, as the lists are), connectivities (by graph.symmetry; 1 if both rows have each other among
-                 their nearest, 0.5 if only one has), obs = component, and what scanpy looks for in uns; such a run
-                 needs no embedding; with output.q obsm = q, or q_top and q_top_index
+                 ids of the rows; uns = centres, scores, names of the columns, topics, provenance; with graph.save also
+                 obsp = distances (of each row to its nearest, as the lists are), connectivities (by graph.symmetry; 1 if
+                 both rows have each other among their nearest, 0.5 if only one has), obs = component, and what scanpy
+                 looks for in uns; such a run needs no embedding; with output.q obsm = q, or q_top and q_top_index
   OUT.npy        embedding [N, L], float32, in input order
   OUT.csv        id, row, file, row_in_file, label, confidence, distance, cosine and rank (with output.rows), class,
                   label_2, q_2, ... (output.q: top), q0, q1, ... (full), z0, z1, ...: the columns that the run has (file if
@@ -21,8 +20,7 @@ usage: export.py RUN.h5 OUT.{h5ad,npy,csv,txt} [--data FILE] [--matrix] [--topic
                   OUT.npy their numbers, int64, rising: np.load("X.npy", mmap_mode="r")[np.load("OUT.npy")]
   --data FILE    the run's data file: adds the true class of each row (csv, h5ad)
   --matrix       h5ad: X = the rows of the data file (--data), as stored, obs with its columns, too, and var = their columns
-                 by name, with the cluster
-                 that has each among its terms as `topic`; the embedding is obsm["X_dcmpi"]
+                 by name, with the cluster that has each among its terms as `topic`; the embedding is obsm["X_dcmpi"]
   --topics       csv: instead of the rows, what output.topics found of each cluster, a line for each entry of its lists:
                  cluster, rows, coherence, list (term, nearest, furthest), rank, index (column or row), name (term or id),
                  value (c-TF-IDF or distance)
@@ -412,9 +410,11 @@ def export(result, output, data, force, matrix, topics):
 
 def main():
     """Command line."""
-    parser = argparse.ArgumentParser(prog="export.py", description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("result", metavar="RUN.h5", help="result of a run, or a prediction")
-    parser.add_argument("output", metavar="OUT", help="file to write: .h5ad, .npy, .csv or .txt")
+    formats = __doc__[__doc__.index("  OUT.h5ad"):__doc__.index("  --data FILE")]
+    parser = argparse.ArgumentParser(prog="export.py", description=__doc__.split("\n", maxsplit=1)[0], epilog=formats,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("result", metavar="RUN.h5", help="what a run, predict or dedup wrote")
+    parser.add_argument("output", metavar="OUT", help="file to write: .h5ad, .npy, .csv or .txt, see below")
     parser.add_argument("--data", metavar="FILE", help="the run's data file: adds the true classes")
     parser.add_argument("--matrix", action="store_true", help="h5ad: X = the rows of the data file")
     parser.add_argument("--topics", action="store_true", help="csv: terms and documents of the clusters")

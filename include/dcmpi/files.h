@@ -3,7 +3,7 @@
  *
  * A name is that of a file; of a file and a dataset in it, file.h5:dataset; or a glob, which stands for all files that
  * match, in byte order of their names. A name that is the name of a file is taken as it is. HDF5 files and .npy files
- * (numpy, C order, little-endian uint8, float16, float32 or float64) may be mixed.
+ * (numpy, C order, little-endian uint8, float16, float32 or float64) may be mixed; dense rows and sparse ones may not.
  *
  * What headers say is kept in a table, beside the result of the run: the next start opens only the files that have
  * another length or time than then. A table that cannot be read, or is of other names, is left aside. */
@@ -14,6 +14,12 @@
 #include "dcmpi/h5.h"
 #include "dcmpi/store.h"
 
+/* How a file stores a sparse matrix. DC_H5_OTHER: the library converts. */
+typedef struct {
+    bool by_columns; /* CSC */
+    dc_h5_type index, value;
+} dc_data_csr_types;
+
 /* What is known of a file. No pointers, so that ranks can send it. */
 typedef struct {
     dc_store_piece piece; /* its rows; path and dataset as they were named */
@@ -23,6 +29,9 @@ typedef struct {
     bool has_ids;         /* the same */
     bool has_names;       /* of columns */
     bool has_sum;         /* a checksum of the rows */
+    bool is_sparse;       /* rows of which few values are stored: nnz of them, in this form */
+    int64_t nnz;
+    dc_data_csr_types sparse;
     dc_dtype dtype;
     int64_t D;
     int n_image_dims;
@@ -59,7 +68,8 @@ DC_CHECKED dc_status dc_files_find(const char *names, const char *matrix, const 
 DC_CHECKED dc_status dc_files_one(const char *path, dc_files **out);
 /* Whether there are HDF5 files that the library has to look at. */
 bool dc_files_pending(const dc_files *files);
-/* Reads the headers of those files, and compares all: one width, one type, the same names of columns. probe: for a
+/* Reads the headers of those files, and compares all: one width, one type, all dense or all sparse by rows, the same
+ * names of columns. probe: for a
  * process that may not survive it; is told the path of each file before it is opened, and all is read that
  * dc_dataset_probe() reads; NULL: only headers. Local. Errors: DC_ERR_DATA, DC_ERR_IO. */
 DC_CHECKED dc_status dc_files_look(dc_files *files, void (*probe)(const char *path));
@@ -70,13 +80,20 @@ void dc_files_destroy(dc_files **files);
 
 const char *dc_files_path(const dc_files *files, size_t i);
 const char *dc_files_dataset(const dc_files *files, size_t i);
+/* For messages on a row of the data set: " (row 5 of b.h5:emb)", counted from 0; "" if there is one file, or files is
+ * NULL. */
+enum { DC_FILES_ROW_MAX = DC_PATH_MAX + 320 };
+const char *dc_files_row(const dc_files *files, dc_gidx row, char out[DC_FILES_ROW_MAX]);
 /* Memory that a rank takes for so many files. */
 double dc_files_bytes(const dc_files *files);
 
 /* Writes the table to `path`, safely. Errors: DC_ERR_IO, DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_files_put_table(const dc_files *files, const char *path);
-/* Compares the files with the table of an earlier start: what[cap] names the first that is new, missing, or has another
- * number of rows, or is "". False: there is no such table. */
+/* Compares the files with the table of an earlier start: if the rows are not as many as then, what[cap] names the first
+ * file that is new, missing, or has another number of rows; else it is "". False: there is no such table. */
 bool dc_files_compare_table(const dc_files *files, const char *path, char *what, size_t cap);
+/* The same for rows that are known to be others than then: what[cap] names the first file that differs, also by its
+ * checksum, or by its length and time; "": none, or there is no table. */
+void dc_files_blame(const dc_files *files, const char *path, char *what, size_t cap);
 
 #endif

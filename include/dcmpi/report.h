@@ -86,6 +86,7 @@ typedef struct {
     double *distance, *cosine; /* [n] local, or NULL */
     int64_t *rank;             /* [n] local, or NULL */
     double *quantile;          /* [K x DC_STANDING_QUANTILES]; NaN of empty clusters */
+    int64_t *quantile_rows;    /* [K] rows whose distances these are, if they are not those of the clusters; or NULL */
 } dc_standing_result;
 
 /* Terms and documents of the clusters, for /topics. */

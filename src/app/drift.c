@@ -63,20 +63,28 @@ static int find_column(dc_h5 *h5, double q, int64_t columns)
     return -1;
 }
 
+/* The rows whose distances the quantiles are of: those of the clusters, or, if cluster.max_size moved rows, those that
+ * were nearest to each centre. */
+static const char *rows_name(dc_h5 *h5)
+{
+    return dc_h5_exists(h5, "/clusters/distance_rows") ? "/clusters/distance_rows" : "/clusters/size";
+}
+
 static dc_status read_column(dc_h5 *h5, const char *path, int64_t columns, int column, dc_drift *d)
 {
     dc_status st = DC_OK;
     double *all = NULL;
     int64_t *size = d->beyond; /* for a moment */
+    const char *rows = rows_name(h5);
     DC_TRY(dc_mem_alloc(&all, dc_mul_size((size_t)d->K, (size_t)columns), sizeof *all, "quantiles"));
     DC_TRY(dc_h5_check_hash(h5, NAME));
-    DC_TRY(dc_h5_check_hash(h5, "/clusters/size"));
+    DC_TRY(dc_h5_check_hash(h5, rows));
     DC_TRY(dc_h5_read_rows(h5, NAME, DC_H5_F64, 0, d->K, all));
-    DC_TRY(dc_h5_read_rows(h5, "/clusters/size", DC_H5_I64, 0, d->K, size));
+    DC_TRY(dc_h5_read_rows(h5, rows, DC_H5_I64, 0, d->K, size));
     for (int64_t k = 0; k < d->K; k++) {
         const int64_t M = size[k];
         if (M < 0 || M >= INT64_C(1) << 53)
-            DC_TRY(DC_FAIL(DC_ERR_FORMAT, "%s: '/clusters/size' has %lld", path, (long long)M));
+            DC_TRY(DC_FAIL(DC_ERR_FORMAT, "%s: '%s' has %lld", path, rows, (long long)M));
         d->quantile[k] = all[k * columns + column];
         d->expected[k] = M > 0 ? (double)(M - dc_standing_place(M, d->q)) / (double)(M + 1) : NAN;
         size[k] = 0;
@@ -96,7 +104,7 @@ static dc_status read_quantiles(const char *path, dc_drift *d, int64_t *has)
     DC_TRY(dc_h5_open(&h5, path, DC_H5_READ));
     if (!dc_h5_exists(h5, NAME)) goto out;
     DC_TRY(dc_h5_dataset_info(h5, NAME, &info));
-    DC_TRY(dc_h5_dataset_info(h5, "/clusters/size", &size));
+    DC_TRY(dc_h5_dataset_info(h5, rows_name(h5), &size));
     const bool fits = info.type == DC_H5_F64 && info.exact && info.n_dims == 2 && info.dims[0] == d->K &&
                       size.type == DC_H5_I64 && size.exact && size.n_dims == 1 && size.dims[0] == d->K;
     const int column = fits ? find_column(h5, d->q, info.dims[1]) : -1;

@@ -242,7 +242,9 @@ static dc_status take_raw_kmeans(dc_comm *comm, problem *p)
     save(p, n.saved_bytes);
     if (p->cfg->cluster.max_size > 0) {
         DC_TRY_ALL(comm, dc_cap_bytes(part, d, c.K, &capping));
-        take(p, "sizes", (moment){.work = n.result_bytes + capping}, NULL);
+        const double quantiles = (double)c.K * (DC_STANDING_QUANTILES * sizeof(double) + sizeof(int64_t));
+        take(p, "sizes", (moment){.work = n.result_bytes + quantiles + capping}, NULL);
+        n.result_bytes += (double)c.K * sizeof(int64_t); /* the quantiles are those that follow */
     }
     n.result_bytes += take_graph(p, 0, n.result_bytes);
     n.result_bytes += take_standing(p, 0, n.result_bytes);

@@ -191,7 +191,7 @@ static dc_status expect_data(const finding *f, const char *path)
     case FOREIGN:
         return DC_FAIL(DC_ERR_DATA, "%s is %s, not an HDF5 or NPY file: first dcmpi convert %s OUT.h5", q, f->name, q);
     case FOLDER:
-        return DC_FAIL(DC_ERR_DATA, "%s is %s, not a data file; name the file in it", q, f->name);
+        return DC_FAIL(DC_ERR_DATA, "%s is %s, not a data file; name its files, such as %s/*.npy", q, f->name, q);
     default:
         return DC_OK;
     }

@@ -386,6 +386,18 @@ out:
     return st;
 }
 
+/* The values are others than when the run was started. */
+static dc_status fail_values(const dc_job *job, const dc_dataset *data)
+{
+    char table[DC_PATH_MAX], what[DC_PATH_MAX + 64] = "";
+    dc_output_path(job, DC_FILE_TABLE, table);
+    if (!job->files->plain) dc_files_blame(job->files, table, what, sizeof what);
+    return DC_FAIL(DC_ERR_DATA,
+                   "%s has changed since this run was started: %s%shash %016" PRIx64 " is not %016" PRIx64
+                   "; set another run.output, or run.resume=never to start anew",
+                   data->source, what, what[0] ? "; " : "", data->hash, job->resume.data_hash);
+}
+
 /* Rank 0 only: no other rank has the header. */
 static dc_status check_dimensions(const dc_job *job, const dc_dataset *data)
 {
@@ -416,11 +428,8 @@ dc_status dc_resume_check_data(dc_comm *comm, dc_job *job, const dc_dataset *dat
     job->from.labels_hash = dc_dataset_hash_labels(comm, data);
     if (!r->continues && !r->complete) return DC_OK;
     r->refused = true; /* until all checks have passed */
-    if (r->data_hash != data->hash)
-        return DC_FAIL(DC_ERR_DATA,
-                       "%s has changed since this run was started: hash %016" PRIx64 " is not %016" PRIx64
-                       "; set another run.output, or run.resume=never to start anew",
-                       data->source, data->hash, r->data_hash);
+    if (dc_comm_rank(comm) == 0 && r->data_hash != data->hash) st = fail_values(job, data);
+    DC_TRY_ALL(comm, st);
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? check_dimensions(job, data) : DC_OK);
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? check_images(job) : DC_OK);
     r->refused = false;

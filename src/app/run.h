@@ -39,6 +39,10 @@ double dc_run_graph_bytes(const dc_config *cfg, const dc_part *part, int64_t d, 
  * Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_run_standing(dc_comm *comm, const dc_config *cfg, const dc_rows *rows, const float *centers,
                                      const int32_t *label, const int64_t *size, dc_standing_result *out);
+/* Sets out->quantile and quantile_rows from these labels and sizes, before others come; dc_run_standing() then leaves
+ * them. Collective. Errors: DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_run_quantiles(dc_comm *comm, const dc_rows *rows, int64_t K, const float *centers,
+                                      const int32_t *label, const int64_t *size, dc_standing_result *out);
 void dc_standing_result_release(dc_standing_result *s);
 /* Memory that it takes on this rank for rows of d columns; *held: what remains. Local. */
 double dc_run_standing_bytes(const dc_config *cfg, const dc_part *part, int64_t d, double *held);

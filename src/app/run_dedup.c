@@ -20,7 +20,13 @@
 #include "result_model.h"
 #include "run.h"
 
-enum { STALL_WARNING_S = 60, LINE_INTERVAL_S = 10, LINE_INTERVAL_MAX_S = 300, PAIRS_MAX_DEFAULT = 1000000 };
+enum {
+    STALL_WARNING_S = 60,
+    LINE_INTERVAL_S = 10,
+    LINE_INTERVAL_MAX_S = 300,
+    PAIRS_MAX_DEFAULT = 1000000,
+    SAVE_EVERY_S = 900
+};
 static const double COSINE_DEFAULT = 0.95;
 
 /* ---- Command line ------------------------------------------------------------------------------------------------ */
@@ -254,29 +260,17 @@ out:
     return st;
 }
 
-/* ---- Arrays of the run ------------------------------------------------------------------------------------------- */
-
-/* Rows are read in parallel; the checksum is joined from what the ranks read. */
-static dc_status read_rows(dc_comm *comm, const dc_dedup *d, const char *name, dc_h5_type type, size_t width, void *out)
+static dc_status find_saved(dc_comm *comm, dc_dedup *d)
 {
     dc_status st = DC_OK;
-    dc_h5 *h5 = NULL;
-    uint64_t stored = 0;
-    DC_TRY(dc_h5_read_part(comm, d->run, name, type, &d->part, width, out));
-    const uint64_t mine = dc_h5_hash_rows(width * dc_h5_type_bytes(type), d->part.row_lo, dc_part_rows(&d->part), out);
-    int64_t half[2] = {(int64_t)(mine & UINT32_MAX), (int64_t)(mine >> 32)};
-    dc_comm_sum_i64(comm, half, DC_COUNT_OF(half));
-    const uint64_t all = (uint64_t)half[0] + ((uint64_t)half[1] << 32);
-    if (dc_comm_rank(comm) == 0) {
-        st = dc_h5_open(&h5, d->run, DC_H5_READ);
-        if (st == DC_OK) st = dc_h5_get_attr_hash(h5, name, "xxh3", &stored);
-        if (st == DC_OK && stored != all) st = dc_h5_fail_hash(d->run, name, all, stored);
-        (void)!dc_h5_close(&h5);
-    }
-    DC_TRY_ALL(comm, st);
+    snprintf(d->saved.path, sizeof d->saved.path, "%.*s.ckpt", DC_PATH_MAX - 16, d->claim.path);
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_dedup_find_saved(d) : DC_OK);
+    dc_comm_bcast(comm, &d->saved, sizeof d->saved, 0);
 out:
     return st;
 }
+
+/* ---- Arrays of the run ------------------------------------------------------------------------------------------- */
 
 static dc_status read_centers(dc_comm *comm, dc_dedup *d)
 {
@@ -302,7 +296,7 @@ static dc_status read_labels(dc_comm *comm, dc_dedup *d)
     const int64_t n = dc_part_rows(&d->part), K = d->from.K;
     DC_TRY_ALL(comm, dc_mem_alloc(&d->label, (size_t)n, sizeof *d->label, "labels"));
     DC_TRY_ALL(comm, dc_mem_alloc(&d->size, (size_t)K, sizeof *d->size, "cluster sizes"));
-    DC_TRY(read_rows(comm, d, "/labels", DC_H5_I32, 1, d->label));
+    DC_TRY(dc_dedup_read(comm, d->run, &d->part, "/labels", DC_H5_I32, 1, d->label));
     for (int64_t i = 0; i < n && st == DC_OK; i++) {
         if (d->label[i] >= 0 && d->label[i] < K)
             d->size[d->label[i]]++;
@@ -330,7 +324,9 @@ static dc_duplicates_config config_of(const dc_dedup *d, const dc_rows *rows)
                                   .width = d->from.width,
                                   .keep = d->keep,
                                   .distance = d->distance,
-                                  .pairs_max = d->pairs_max};
+                                  .pairs_max = d->pairs_max,
+                                  .save = dc_dedup_save,
+                                  .from = d->before.shards ? &d->before : NULL};
 }
 
 static bool needs_embedding(const dc_dedup *d)
@@ -339,14 +335,14 @@ static bool needs_embedding(const dc_dedup *d)
 }
 
 /* Upper bound of the memory this rank will hold. */
-static double bound_bytes(dc_comm *comm, const dc_dedup *d, const dc_data_header *head, double base)
+static double bound_bytes(dc_comm *comm, dc_dedup *d, const dc_data_header *head, double base)
 {
     enum { PIECE_BYTES = 4 << 20 };
-    const double n = (double)dc_part_rows(&d->part);
+    const double n = (double)dc_part_rows(&d->part), before = dc_dedup_size_saved(d);
     const dc_config *deck = &d->from.deck;
     const dc_rows rows = {.part = &d->part, .d = d->width};
     const dc_duplicates_config cfg = config_of(d, &rows);
-    double held = n * (sizeof *d->label + (double)d->from.id_bytes), loading = 0;
+    double held = before + n * (sizeof *d->label + (double)d->from.id_bytes), loading = 0;
     if (d->keep != DC_KEEP_FIRST) held += n * sizeof *d->distance;
     if (needs_embedding(d)) held += n * (double)d->from.L * sizeof *d->Z;
     dc_clip clip = deck->input.clip;
@@ -381,11 +377,11 @@ out:
     return st;
 }
 
-/* As many shards as the run had; more only if there are more ranks. */
+/* As many shards as the run had; more only if there are more ranks, or there were when the search was saved. */
 static dc_status cut_rows(dc_comm *comm, dc_dedup *d)
 {
     const int P = dc_comm_size(comm);
-    int shards = d->from.shards;
+    int shards = DC_MAX(d->from.shards, d->saved.shards);
     while (shards < P && shards < DC_MAX_SHARDS) shards *= 2;
     return dc_part_init(&d->part, d->from.N, shards, P, dc_comm_rank(comm));
 }
@@ -404,6 +400,7 @@ static dc_status prepare(dc_comm *comm, const dc_cli *cli, dc_dedup *d)
     if (d->input != d->from.deck.input.data)
         DC_TRY_ALL(comm, dc_config_read_files(d->input, "command line: --input", d->from.deck.input.data));
     DC_TRY(claim_output(comm, d));
+    DC_TRY(find_saved(comm, d));
     DC_TRY_ALL(comm, cut_rows(comm, d));
     DC_TRY(inspect_input(comm, d, &head));
     d->width = d->on == DC_ON_EMBEDDING ? d->from.L : dc_header_width(&head);
@@ -424,6 +421,18 @@ out:
 
 /* ---- Rows -------------------------------------------------------------------------------------------------------- */
 
+/* The files of the run, beside its result, say which of them is another. */
+static dc_status fail_values(const dc_dedup *d)
+{
+    char table[DC_PATH_MAX], what[DC_PATH_MAX + 64] = "";
+    const char *slash = strrchr(d->run, '/');
+    const int folder = slash ? (int)(slash - d->run) + 1 : 0;
+    if (snprintf(table, sizeof table, "%.*sfiles.tsv", folder, d->run) < (int)sizeof table && !d->data_files->plain)
+        dc_files_blame(d->data_files, table, what, sizeof what);
+    return DC_FAIL(DC_ERR_DATA, "%s is not what the run of %s clustered: its values have changed%s%s",
+                   d->data_files->title, d->run, what[0] ? ": " : "", what);
+}
+
 static dc_status load_input(dc_comm *comm, dc_dedup *d)
 {
     dc_status st = DC_OK;
@@ -435,9 +444,9 @@ static dc_status load_input(dc_comm *comm, dc_dedup *d)
         request.given = &own.given;
     }
     DC_TRY(dc_dataset_open(comm, &request, d->part.V, (uint64_t)d->from.deck.run.seed, 1, &d->data));
-    if (d->part.V == d->from.shards && d->data->hash != d->from.data_hash)
-        st = DC_FAIL(DC_ERR_DATA, "%s is not what the run of %s clustered: its values have changed",
-                     d->data_files->title, d->run);
+    if (d->part.V == d->from.shards && d->data->hash != d->from.data_hash && dc_comm_rank(comm) == 0)
+        st = fail_values(d);
+    DC_TRY_ALL(comm, st);
 out:
     dc_earlier_release(&own);
     return st;
@@ -449,7 +458,7 @@ static dc_status load_embedding(dc_comm *comm, dc_dedup *d)
     const size_t n = (size_t)dc_part_rows(&d->part);
     if (!needs_embedding(d)) return DC_OK;
     DC_TRY_ALL(comm, dc_mem_alloc(&d->Z, dc_mul_size(n, (size_t)d->from.L), sizeof *d->Z, "embedding"));
-    DC_TRY(read_rows(comm, d, "/embedding", DC_H5_F32, (size_t)d->from.L, d->Z));
+    DC_TRY(dc_dedup_read(comm, d->run, &d->part, "/embedding", DC_H5_F32, (size_t)d->from.L, d->Z));
 out:
     return st;
 }
@@ -460,7 +469,7 @@ static dc_status load_ids(dc_comm *comm, dc_dedup *d)
     const size_t n = (size_t)dc_part_rows(&d->part);
     if (d->from.id_bytes == 0) return DC_OK;
     DC_TRY_ALL(comm, dc_mem_alloc(&d->ids, n, d->from.id_bytes, "ids"));
-    DC_TRY(read_rows(comm, d, "/ids", DC_H5_TEXT, d->from.id_bytes, d->ids));
+    DC_TRY(dc_dedup_read(comm, d->run, &d->part, "/ids", DC_H5_TEXT, d->from.id_bytes, d->ids));
 out:
     return st;
 }
@@ -511,7 +520,7 @@ static dc_status search(dc_comm *comm, dc_dedup *d)
     cfg.progress = tell_progress;
     cfg.ctx = d;
     d->interval_s = LINE_INTERVAL_S;
-    d->search_start_s = dc_clock_now_s();
+    d->saved_s = d->search_start_s = dc_clock_now_s();
     d->next_line_s = d->search_start_s + d->interval_s;
     return dc_duplicates_find(comm, &cfg, &d->found);
 }
@@ -569,6 +578,7 @@ static void release(dc_dedup *d)
     dc_mem_free(&d->Z);
     dc_mem_free(&d->ids);
     dc_mem_free(&d->distance);
+    dc_dedup_release_saved(d);
     dc_claim_release(&d->claim);
 }
 
@@ -584,7 +594,7 @@ dc_status dc_run_dedup(dc_comm *comm, const dc_cli *cli)
     dc_dedup d = {0};
     dc_wish *wish = NULL;
     const double start = dc_clock_now_s();
-    DC_TRY(dc_wish_create(comm, &wish, &(dc_wish_config){.beat = beat, .ctx = &d}));
+    DC_TRY(dc_wish_create(comm, &wish, &(dc_wish_config){.save_every_s = SAVE_EVERY_S, .beat = beat, .ctx = &d}));
     dc_comm_set_wish(comm, wish);
     DC_TRY(dc_watchdog_start(comm, STALL_WARNING_S, 0));
     DC_TRY(prepare(comm, cli, &d));
@@ -595,16 +605,21 @@ dc_status dc_run_dedup(dc_comm *comm, const dc_cli *cli)
     DC_TRY(load_input(comm, &d));
     DC_TRY(load_embedding(comm, &d));
     DC_TRY_ALL(comm, measure_distances(&d));
+    DC_TRY(dc_dedup_load_saved(comm, &d));
     DC_TRY(search(comm, &d));
+    dc_dedup_release_saved(&d);
     dc_mem_free(&d.Z);
     dc_dataset_destroy(&d.data);
     DC_TRY(load_ids(comm, &d));
     DC_TRY(dc_dedup_write(comm, &d));
+    if (dc_comm_rank(comm) == 0) dc_dedup_drop_saved(&d);
     tell(&d, dc_clock_now_s() - start);
 out:
     if (st == DC_STOPPED && dc_agree(comm, dc_lock_beat(d.claim.lock)) != DC_OK) st = DC_ERR_BUSY; /* beat said why */
     if (st == DC_STOPPED)
-        dc_log("stopped   by %s: nothing is written; the same command starts anew", dc_wish_reason(wish));
+        dc_log("stopped   by %s, %.2f s after the request: %s; the same command %s", dc_wish_reason(wish),
+               dc_wish_latency(wish), d.saved.is_there ? d.saved.path : "nothing is saved yet",
+               d.saved.is_there ? "continues" : "starts anew");
     dc_comm_set_wish(comm, NULL);
     dc_wish_destroy(&wish);
     release(&d);

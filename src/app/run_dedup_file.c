@@ -1,4 +1,4 @@
-/* The file that `dcmpi dedup` writes. */
+/* The file that `dcmpi dedup` writes, and its lists of which each rank has a share. */
 #include "dcmpi/clock.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/report.h"
@@ -17,6 +17,29 @@ const char *dc_dedup_keep_name(dc_keep keep)
 const char *dc_dedup_on_name(int on)
 {
     return on == DC_ON_INPUT ? "input" : "embedding";
+}
+
+/* Rows are read in parallel; the checksum is joined from what the ranks read. */
+dc_status dc_dedup_read(dc_comm *comm, const char *path, const dc_part *part, const char *name, dc_h5_type type,
+                        size_t width, void *out)
+{
+    dc_status st = DC_OK;
+    dc_h5 *h5 = NULL;
+    uint64_t stored = 0;
+    DC_TRY(dc_h5_read_part(comm, path, name, type, part, width, out));
+    const uint64_t mine = dc_h5_hash_rows(width * dc_h5_type_bytes(type), part->row_lo, dc_part_rows(part), out);
+    int64_t half[2] = {(int64_t)(mine & UINT32_MAX), (int64_t)(mine >> 32)};
+    dc_comm_sum_i64(comm, half, DC_COUNT_OF(half));
+    const uint64_t all = (uint64_t)half[0] + ((uint64_t)half[1] << 32);
+    if (dc_comm_rank(comm) == 0) {
+        st = dc_h5_open(&h5, path, DC_H5_READ);
+        if (st == DC_OK) st = dc_h5_get_attr_hash(h5, name, "xxh3", &stored);
+        if (st == DC_OK && stored != all) st = dc_h5_fail_hash(path, name, all, stored);
+        (void)!dc_h5_close(&h5);
+    }
+    DC_TRY_ALL(comm, st);
+out:
+    return st;
 }
 
 static dc_status put_i64(dc_h5 *h5, const char *attr, int64_t v)
@@ -81,8 +104,7 @@ out:
     return st;
 }
 
-/* The places of this rank's share of a list that all ranks hold together, in rank order. Collective. */
-static dc_part part_of_list(dc_comm *comm, int64_t mine, int64_t *per_rank)
+dc_part dc_dedup_list_part(dc_comm *comm, int64_t mine, int64_t *per_rank)
 {
     const int P = dc_comm_size(comm), rank = dc_comm_rank(comm);
     dc_part part = {.P = P, .rank = rank};
@@ -156,9 +178,9 @@ static void fill_lists(dc_comm *comm, const dc_dedup *d, lists *l)
         l->ends[2 * e + 1] = f->pair[e].b;
         l->cosine[e] = f->pair[e].cosine;
     }
-    l->kept_part = part_of_list(comm, kept, l->per_rank);
-    l->removed_part = part_of_list(comm, removed, l->per_rank);
-    l->pairs_part = part_of_list(comm, f->n_pairs, l->per_rank);
+    l->kept_part = dc_dedup_list_part(comm, kept, l->per_rank);
+    l->removed_part = dc_dedup_list_part(comm, removed, l->per_rank);
+    l->pairs_part = dc_dedup_list_part(comm, f->n_pairs, l->per_rank);
 }
 
 static size_t list_arrays(const dc_dedup *d, const lists *l, dc_h5_rows rows[ARRAYS_MAX])

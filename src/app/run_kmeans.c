@@ -96,6 +96,8 @@ static dc_status cap_sizes(dc_comm *comm, raw_kmeans *r)
     const double before = r->km.inertia, start = dc_timer_start();
     if (most == 0) return DC_OK;
     rows.csr = NULL;
+    /* New rows go to the nearest centre, so they are compared with rows as they were before some had to move. */
+    DC_TRY(dc_run_quantiles(comm, &rows, K, r->km.centers, r->km.labels, r->km.size, &r->standing));
     DC_TRY(dc_cap_sizes(comm, &rows, K, most, &r->km, &capped));
     dc_timer_stop(&r->job.timers, DC_T_KMEANS, start, 0, 0);
     dc_log(

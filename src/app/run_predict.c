@@ -419,16 +419,18 @@ out:
 
 static void warn_of_strange_rows(dc_comm *comm, const dc_prediction *p)
 {
+    char place[DC_FILES_ROW_MAX];
     dc_strange_rows all = p->strange;
     dc_comm_sum_i64(comm, &all.count, 1);
     dc_comm_min_i64(comm, &all.row, 1);
     int64_t column = all.row == p->strange.row ? p->strange.column : INT64_MAX;
     dc_comm_min_i64(comm, &column, 1);
     if (all.count)
-        dc_log_warning("%lld of %lld rows hold values far beyond those of the training data, the first in row %lld, "
+        dc_log_warning("%lld of %lld rows hold values far beyond those of the training data, the first in row %lld%s, "
                        "%s %lld (counted from 0): their labels mean little",
                        (long long)all.count, (long long)p->part.N, (long long)all.row,
-                       p->trained.pca.k > 0 ? "component" : "column", (long long)column);
+                       dc_files_row(p->data_files, all.row, place), p->trained.pca.k > 0 ? "component" : "column",
+                       (long long)column);
 }
 
 static void print_result(const dc_prediction *p, double wall_s)

@@ -26,6 +26,12 @@ dc_status dc_path_check(const char *text, const char *place)
     return DC_OK;
 }
 
+static dc_status fail_length(const char *place)
+{
+    return DC_FAIL(DC_ERR_USAGE, "%s: the names have more than %d bytes together; use a glob, such as shards/*.npy",
+                   place, DC_FILES_TEXT_MAX - 2);
+}
+
 dc_status dc_names_add(char *names, const char *name, const char *place)
 {
     char quoted[DC_QUOTE_MAX];
@@ -33,9 +39,7 @@ dc_status dc_names_add(char *names, const char *name, const char *place)
     if (length == 0) return DC_FAIL(DC_ERR_USAGE, "%s has an empty name", place);
     if (length >= DC_PATH_MAX)
         return DC_FAIL(DC_ERR_USAGE, "%s has %zu bytes, at most %d are allowed", place, length, DC_PATH_MAX - 1);
-    if (used + length + 2 > DC_FILES_TEXT_MAX)
-        return DC_FAIL(DC_ERR_USAGE, "%s: the names have more than %d bytes together; use a glob, such as shards/*.npy",
-                       place, DC_FILES_TEXT_MAX - 2);
+    if (used + length + 2 > DC_FILES_TEXT_MAX) return fail_length(place);
     if (!dc_text_is_clean(name))
         return DC_FAIL(DC_ERR_USAGE, "%s = '%s' has control characters or is not UTF-8", place, dc_quote(quoted, name));
     const dc_status st = dc_path_check(name, place);
@@ -64,14 +68,14 @@ static dc_status read_list(const char *text, const char *place, char *names)
 {
     char inner[DC_FILES_TEXT_MAX], item[DC_PATH_MAX], quoted[DC_QUOTE_MAX];
     const size_t length = strlen(text) - 2; /* without brackets */
-    if (length >= sizeof inner) return DC_FAIL(DC_ERR_USAGE, "%s has %zu bytes, which are too many", place, length);
+    if (length >= sizeof inner) return fail_length(place);
     memcpy(inner, text + 1, length);
     inner[length] = '\0';
     for (const char *at = inner; *at;) {
         const char *from = at;
         if (!take_item(&at, item))
-            return DC_FAIL(DC_ERR_USAGE, "%s: '%s' is not part of a list such as [a.npy, \"b c.npy\"]", place,
-                           dc_quote(quoted, from));
+            return DC_FAIL(DC_ERR_USAGE, "%s: '%s' is not part of a list such as [a.npy, \"b c.npy\"]%s", place,
+                           dc_quote(quoted, from), strpbrk(from, "\"'") ? ": is a quote not closed?" : "");
         const dc_status st = dc_names_add(names, item, place);
         if (st != DC_OK) return st;
     }

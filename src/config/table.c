@@ -263,7 +263,8 @@ const dc_key dc_key_table[] = {
      .doc =
          "Last of all, each row is divided by its norm, after the reduction if there is one. l2: the root of the sum "
          "of squares, so that k-means goes by the cosine. l1: the sum of the absolute values. max: the largest "
-         "of them. Rows of zeros stay zeros."},
+         "of them. Rows of zeros stay zeros. Give input.scale = none, too, for rows of values of both signs: the usual "
+         "scale makes them 0 to 1, after which all rows point much the same way."},
     {KEY("input", "clip", DC_KEY_CLIP, input.clip, "none"), .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
      .also = "winsorize outliers clip_range",
      .doc = "Move values beyond two bounds to the nearer bound before scaling. 0.001: each column's quantiles 0.001 "

@@ -214,28 +214,15 @@ void dc_data_stats_release(dc_data_stats *s)
 
 /* ---- Judgement --------------------------------------------------------------------------------------------------- */
 
-/* " (row 5 of b.npy)" if the rows are those of many files, else "". */
-static const char *place_in_file(const dc_dataset *d, dc_gidx row, char *out, size_t cap)
-{
-    dc_gidx begin = 0;
-    out[0] = '\0';
-    for (size_t i = 0; d->files && d->files->n > 1 && i < d->files->n; begin += d->files->file[i++].piece.rows)
-        if (row - begin < d->files->file[i].piece.rows) {
-            snprintf(out, cap, " (row %lld of %s)", (long long)(row - begin), dc_files_path(d->files, i));
-            break;
-        }
-    return out;
-}
-
 static dc_status check_finite(const dc_dataset *d, const dc_data_stats *s)
 {
-    char place[DC_PATH_MAX + 64];
+    char place[DC_FILES_ROW_MAX];
     if (s->bad_count == 0) return DC_OK;
     return DC_FAIL(DC_ERR_DATA,
                    "%s: %lld NaN or infinite value(s), the first in row %lld%s, column %lld (counted from 0); "
                    "dcmpi convert --missing leaves such rows out or replaces the values",
                    d->source, (long long)s->bad_count, (long long)(s->bad_first / d->D),
-                   place_in_file(d, s->bad_first / d->D, place, sizeof place), (long long)(s->bad_first % d->D));
+                   dc_files_row(d->files, s->bad_first / d->D, place), (long long)(s->bad_first % d->D));
 }
 
 static void summarize(dc_dataset *d, const dc_data_stats *s)

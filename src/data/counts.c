@@ -164,14 +164,15 @@ out:
 /* Refuses values that are not counts; the text names the first of all ranks. */
 static dc_status check_sums(dc_comm *comm, const dc_dataset *d, int64_t bad)
 {
+    char place[DC_FILES_ROW_MAX];
     int64_t first = bad == INT64_MAX ? bad : d->part.row_lo * d->D + bad;
     dc_comm_min_i64(comm, &first, 1);
     if (first == INT64_MAX) return DC_OK;
     return DC_FAIL(
         DC_ERR_DATA,
-        "%s: row %lld, column %lld (counted from 0) is negative or not finite: input.normalize_total, log1p and "
+        "%s: row %lld%s, column %lld (counted from 0) is negative or not finite: input.normalize_total, log1p and "
         "variable_columns are for counts",
-        d->source, (long long)(first / d->D), (long long)(first % d->D));
+        d->source, (long long)(first / d->D), dc_files_row(d->files, first / d->D, place), (long long)(first % d->D));
 }
 
 static void tell(const dc_dataset *d, const dc_count_request *r, const dc_count_map *map)

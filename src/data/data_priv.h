@@ -30,7 +30,8 @@ void dc_data_sums_destroy(dc_data_sums **sums);
 /* Whether there is a checksum of the rows to compare with. */
 bool dc_data_sums_want_rows(const dc_data_sums *s);
 void dc_data_sums_add_rows(dc_data_sums *s, size_t row_bytes, dc_gidx first, dc_gidx n, const void *rows);
-/* Sparse rows: row i has the columns col[e - ptr[0]] and stored values val[e - ptr[0]], ptr[i] <= e < ptr[i+1]. */
+/* Sparse rows: row i has the columns col[e - ptr[0]] and stored values val[e - ptr[0]], ptr[i] <= e < ptr[i+1]; of many
+ * files, rows of one of them. */
 void dc_data_sums_add_sparse(dc_data_sums *s, size_t value_bytes, dc_gidx first, dc_gidx n, const int64_t *ptr,
                              const int32_t *col, const void *val);
 void dc_data_sums_add_labels(dc_data_sums *s, size_t label_bytes, dc_gidx first, dc_gidx n, const void *labels);
@@ -40,12 +41,6 @@ DC_CHECKED dc_status dc_data_sums_blame(dc_comm *comm, const dc_data_sums *s, co
 /* Collective: to be called when all ranks have added all rows. Errors: DC_ERR_DATA (a checksum differs, the file has
  * changed). */
 DC_CHECKED dc_status dc_data_sums_compare(dc_comm *comm, const dc_data_sums *s, const char *path, dc_checksum *outcome);
-
-/* How a file stores a sparse matrix. */
-typedef struct {
-    bool by_columns;         /* CSC */
-    dc_h5_type index, value; /* as stored; DC_H5_OTHER: the library converts */
-} dc_data_csr_types;
 
 /* What loading needs, which is more than dc_data_header tells. */
 typedef struct dc_data_shape {
@@ -69,6 +64,9 @@ typedef struct dc_data_shape {
 DC_CHECKED dc_status dc_data_describe(const dc_data_request *request, dc_data_shape *shape);
 /* The same for what the HDF5 file at request->path stores, whatever the deck makes of it. */
 DC_CHECKED dc_status dc_data_describe_file(const dc_data_request *request, dc_data_shape *shape);
+/* Sets head->nnz and nnz_before of the first head->N rows of sparse files, from their pointers. Local. Errors:
+ * DC_ERR_DATA, DC_ERR_IO. */
+DC_CHECKED dc_status dc_data_csr_mark_files(const dc_files *files, dc_data_header *head);
 /* The request with path and matrix set if its files are a single HDF5 file: then `files` is NULL. */
 dc_data_request dc_data_request_settled(const dc_data_request *request);
 

@@ -285,6 +285,7 @@ static dc_status describe_files(const dc_data_request *r, dc_data_shape *s)
     s->promise.rows = files->N;
     s->head = (dc_data_header){.N = r->rows > 0 ? r->rows : files->N,
                                .D = first->D,
+                               .sparse = first->is_sparse,
                                .dtype = first->dtype,
                                .has_labels = files->labels_used,
                                .has_ids = files->ids_used,
@@ -293,7 +294,7 @@ static dc_status describe_files(const dc_data_request *r, dc_data_shape *s)
     if (files->ids_used) s->id_bytes = s->head.id_bytes = widest_id(files);
     if (files->labels_used) snprintf(s->labels, sizeof s->labels, "%s", files->label_dataset);
     if (files->ids_used) snprintf(s->ids, sizeof s->ids, "%s", files->id_dataset);
-    return DC_OK;
+    return first->is_sparse ? dc_data_csr_mark_files(files, &s->head) : DC_OK;
 }
 
 static dc_status describe_stored(const dc_data_request *r, dc_data_shape *shape)

@@ -15,10 +15,22 @@
 
 /* ---- Files ------------------------------------------------------------------------------------------------------- */
 
+/* What may be wrong with a name that no file has, as the end of a message. */
+static const char *hint_for(const char *name)
+{
+    const size_t n = strlen(name);
+    if (name[0] == '[' && name[n - 1] != ']') return "a list ends with ']'";
+    if (name[0] != '[' && name[n - 1] == ']') return "a list begins with '['";
+    if (name[0] == '@') return "a file with names is no data; give a list in a deck, or a glob";
+    if (strpbrk(name, ",;") || strstr(name, ".npy ") || strstr(name, ".h5 "))
+        return "several files are a list, such as '[a.npy, b.npy]'";
+    return "check the path";
+}
+
 static dc_status look_at(const char *path, dc_file_state *state)
 {
     struct stat s;
-    if (stat(path, &s) != 0) return DC_FAIL(DC_ERR_IO, "cannot open %s: %s; check the path", path, strerror(errno));
+    if (stat(path, &s) != 0) return DC_FAIL(DC_ERR_IO, "cannot open %s: %s; %s", path, strerror(errno), hint_for(path));
     if (S_ISDIR(s.st_mode))
         return DC_FAIL(DC_ERR_DATA, "%s is a directory; name its files, such as %s/*.npy", path, path);
     if (!S_ISREG(s.st_mode)) return DC_FAIL(DC_ERR_DATA, "%s is %s, not a file", path, dc_file_kind_name(&s));
@@ -111,7 +123,7 @@ static dc_status add_name(dc_files *files, const char *name)
         DC_TRY(add_matches(files, path, dataset, &n));
         if (n > 0) return DC_OK;
     }
-    if (is_glob(name)) return DC_FAIL(DC_ERR_IO, "no file matches %s; check the path", name);
+    if (is_glob(name)) return DC_FAIL(DC_ERR_IO, "no file matches %s; %s", name, hint_for(name));
     st = add(files, name, ""); /* says that there is none */
 out:
     return st;
@@ -221,7 +233,7 @@ static bool is_no_file(const char *names)
     struct stat s;
     if (dc_builtin_is(names)) return true;
     if (stat(names, &s) == 0) return !S_ISREG(s.st_mode) || access(names, R_OK) != 0;
-    return !strpbrk(names, "\n*?[:");
+    return !strpbrk(names, "\n*?[]:,;@ ");
 }
 
 /* A single file that is not NPY, whatever it is. */

@@ -14,6 +14,20 @@ const char *dc_files_dataset(const dc_files *files, size_t i)
     return files->names + files->file[i].piece.dataset;
 }
 
+const char *dc_files_row(const dc_files *files, dc_gidx row, char out[DC_FILES_ROW_MAX])
+{
+    dc_gidx first = 0;
+    size_t i = 0;
+    out[0] = '\0';
+    if (!files || files->n < 2) return out;
+    while (i < files->n && row >= first + files->file[i].piece.rows) first += files->file[i++].piece.rows;
+    if (i == files->n) return out;
+    const char *dataset = dc_files_dataset(files, i);
+    snprintf(out, DC_FILES_ROW_MAX, " (row %lld of %s%s%s)", (long long)(row - first), dc_files_path(files, i),
+             *dataset ? ":" : "", dataset);
+    return out;
+}
+
 double dc_files_bytes(const dc_files *files)
 {
     const double entries = (double)files->n * (sizeof(dc_file_facts) + sizeof(dc_store_piece) + sizeof(dc_gidx));

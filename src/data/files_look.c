@@ -4,6 +4,7 @@
 
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
+#include "dcmpi/text.h"
 #include "files.h"
 
 bool dc_files_pending(const dc_files *files)
@@ -32,11 +33,6 @@ static dc_status look_at_hdf5(dc_files *files, size_t i, void (*probe)(const cha
     if (probe) probe(path);
     DC_TRY(dc_data_describe_file(
         &(dc_data_request){.path = path, .labels = files->labels, .matrix = *dataset ? dataset : files->matrix}, &s));
-    if (s.head.sparse)
-        return DC_FAIL(DC_ERR_DATA,
-                       "%s: %s holds sparse rows, which are read from one file only; dcmpi convert joins "
-                       "files",
-                       path, s.matrix);
     if (probe) DC_TRY(dc_data_probe_columns(path, &s));
     DC_TRY(dc_data_feature_names(path, &s, &names));
     f->piece.state = s.promise.file;
@@ -44,6 +40,9 @@ static dc_status look_at_hdf5(dc_files *files, size_t i, void (*probe)(const cha
     f->piece.offset = s.place;
     f->D = s.head.D;
     f->dtype = s.head.dtype;
+    f->is_sparse = s.head.sparse;
+    f->nnz = s.head.nnz;
+    f->sparse = s.sparse;
     f->n_image_dims = s.n_image_dims;
     memcpy(f->image_shape, s.image_shape, sizeof f->image_shape);
     f->has_labels = s.head.has_labels && same_place(files->label_dataset, sizeof files->label_dataset, s.labels);
@@ -59,33 +58,81 @@ out:
     return st;
 }
 
+static dc_status names_of(const dc_files *files, size_t i, char **text)
+{
+    dc_data_shape s;
+    const char *path = dc_files_path(files, i), *dataset = dc_files_dataset(files, i);
+    *text = NULL;
+    const dc_status st = dc_data_describe_file(
+        &(dc_data_request){.path = path, .labels = files->labels, .matrix = *dataset ? dataset : files->matrix}, &s);
+    return st == DC_OK ? dc_data_feature_names(path, &s, text) : st;
+}
+
 dc_status dc_data_column_names(const char *path, const dc_data_shape *shape, char **text)
 {
-    const dc_files *files = shape->files;
-    dc_data_shape s;
     *text = NULL;
-    if (!files) return dc_data_feature_names(path, shape, text);
-    if (!files->names_used) return DC_OK;
-    const char *first = dc_files_path(files, 0), *dataset = dc_files_dataset(files, 0);
-    const dc_status st = dc_data_describe_file(
-        &(dc_data_request){.path = first, .labels = files->labels, .matrix = *dataset ? dataset : files->matrix}, &s);
-    return st == DC_OK ? dc_data_feature_names(first, &s, text) : st;
+    if (!shape->files) return dc_data_feature_names(path, shape, text);
+    return shape->files->names_used ? names_of(shape->files, 0, text) : DC_OK;
 }
 
 /* ---- All files --------------------------------------------------------------------------------------------------- */
+
+enum { SHOWN_BYTES = 64 };
+
+/* The first line of a text. */
+static const char *line_of(const char *text, char out[SHOWN_BYTES])
+{
+    dc_printable(out, SHOWN_BYTES, text, strcspn(text, "\n"));
+    return out;
+}
+
+/* Files 0 and i have other names: finds the first column in which they differ. */
+static dc_status fail_names(const dc_files *files, size_t i)
+{
+    dc_status st = DC_OK;
+    char *a = NULL, *b = NULL, was[SHOWN_BYTES], is[SHOWN_BYTES];
+    int64_t column = 0;
+    DC_TRY(names_of(files, 0, &a));
+    DC_TRY(names_of(files, i, &b));
+    const char *x = a ? a : "", *y = b ? b : "";
+    for (size_t n; (n = strcspn(x, "\n")) == strcspn(y, "\n") && memcmp(x, y, n) == 0 && x[n] && y[n]; column++)
+        x += n + 1, y += n + 1;
+    st = DC_FAIL(DC_ERR_DATA,
+                 "%s: column %lld (counted from 0) is '%s', in %s it is '%s': the files of a data set have the same "
+                 "columns",
+                 dc_files_path(files, i), (long long)column, line_of(y, is), dc_files_path(files, 0), line_of(x, was));
+out:
+    dc_mem_free(&a);
+    dc_mem_free(&b);
+    return st;
+}
+
+static const char *kind_of(const dc_file_facts *f)
+{
+    return f->is_sparse ? "sparse" : "dense";
+}
 
 static dc_status compare_rows(const dc_files *files, size_t i)
 {
     const dc_file_facts *a = &files->file[0], *b = &files->file[i];
     const char *first = dc_files_path(files, 0), *path = dc_files_path(files, i);
+    if (a->is_sparse != b->is_sparse)
+        return DC_FAIL(DC_ERR_DATA,
+                       "%s holds %s rows, and %s holds %s ones: the files of a data set are all dense or all sparse; "
+                       "dcmpi convert joins files",
+                       path, kind_of(b), first, kind_of(a));
+    if (b->sparse.by_columns)
+        return DC_FAIL(DC_ERR_DATA,
+                       "%s is stored by columns, which is read only as the only file of a data set; dcmpi convert "
+                       "stores it by rows",
+                       path);
     if (a->D != b->D)
         return DC_FAIL(DC_ERR_DATA, "%s has %lld columns, and %s has %lld: the files of a data set have one width",
                        path, (long long)b->D, first, (long long)a->D);
     if (a->dtype != b->dtype)
         return DC_FAIL(DC_ERR_DATA, "%s holds %s, and %s holds %s: the files of a data set have one type", path,
                        dc_dtype_name(b->dtype), first, dc_dtype_name(a->dtype));
-    if (a->has_names && b->has_names && a->names_hash != b->names_hash)
-        return DC_FAIL(DC_ERR_DATA, "%s and %s have other names of columns: are these the same columns?", first, path);
+    if (a->has_names && b->has_names && a->names_hash != b->names_hash) return fail_names(files, i);
     return DC_OK;
 }
 

@@ -8,7 +8,7 @@
 #include "dcmpi/mem.h"
 #include "files.h"
 
-static const char SIGN[] = "dcmpi-files 1 ";
+static const char SIGN[] = "dcmpi-files 2 ";
 enum {
     LINE_BYTES = 2 * DC_PATH_MAX + 1024,
     TABLE_BYTES_MAX = 1 << 30,
@@ -18,9 +18,10 @@ enum {
 
 /* ---- Lines ------------------------------------------------------------------------------------------------------- */
 
-static const char COLUMNS[] = "# first\trows\tcolumns\ttype\toffset\tbytes\tchanged_s\tns\tdevice\tinode\thdf5\thas\t"
-                              "id_bytes\tnames\tchecksum\timage\theight\twidth\tchannels\tmore\tdataset\tfile\n";
-enum { NUMBERS = 20, HAS_LABELS = 1, HAS_IDS = 2, HAS_NAMES = 4, HAS_SUM = 8 };
+static const char COLUMNS[] =
+    "# first\trows\tcolumns\ttype\toffset\tbytes\tchanged_s\tns\tdevice\tinode\thdf5\thas\t"
+    "id_bytes\tnames\tchecksum\timage\theight\twidth\tchannels\tmore\tvalues\tindex_type\tvalue_type\tdataset\tfile\n";
+enum { NUMBERS = 23, HAS_LABELS = 1, HAS_IDS = 2, HAS_NAMES = 4, HAS_SUM = 8, IS_SPARSE = 16 };
 
 /* The numbers of a line: the same bits, whatever their type. */
 static void to_numbers(const dc_file_facts *f, dc_gidx first, uint64_t v[NUMBERS])
@@ -28,7 +29,7 @@ static void to_numbers(const dc_file_facts *f, dc_gidx first, uint64_t v[NUMBERS
     const dc_store_piece *p = &f->piece;
     const dc_file_state *s = &p->state;
     const uint64_t has = (f->has_labels ? HAS_LABELS : 0) | (f->has_ids ? HAS_IDS : 0) |
-                         (f->has_names ? HAS_NAMES : 0) | (f->has_sum ? HAS_SUM : 0);
+                         (f->has_names ? HAS_NAMES : 0) | (f->has_sum ? HAS_SUM : 0) | (f->is_sparse ? IS_SPARSE : 0);
     const uint64_t all[NUMBERS] = {(uint64_t)first,
                                    (uint64_t)p->rows,
                                    (uint64_t)f->D,
@@ -48,7 +49,10 @@ static void to_numbers(const dc_file_facts *f, dc_gidx first, uint64_t v[NUMBERS
                                    (uint64_t)f->image_shape[0],
                                    (uint64_t)f->image_shape[1],
                                    (uint64_t)f->image_shape[2],
-                                   (uint64_t)f->image_shape[3]};
+                                   (uint64_t)f->image_shape[3],
+                                   (uint64_t)f->nnz,
+                                   (uint64_t)f->sparse.index,
+                                   (uint64_t)f->sparse.value};
     memcpy(v, all, sizeof all);
 }
 
@@ -68,6 +72,9 @@ static dc_file_facts from_numbers(const uint64_t v[NUMBERS])
                        .has_ids = (v[11] & HAS_IDS) != 0,
                        .has_names = (v[11] & HAS_NAMES) != 0,
                        .has_sum = (v[11] & HAS_SUM) != 0,
+                       .is_sparse = (v[11] & IS_SPARSE) != 0,
+                       .nnz = (int64_t)v[20],
+                       .sparse = {.index = (dc_h5_type)v[21], .value = (dc_h5_type)v[22]},
                        .id_bytes = (size_t)v[12],
                        .names_hash = v[13],
                        .sum = v[14],
@@ -187,7 +194,8 @@ static bool read_line(char *line, entry *e)
     e->dataset = take(&line, '\t');
     e->path = line;
     e->facts = from_numbers(v);
-    return e->dataset && v[3] <= DC_F64 && v[1] > 0 && v[2] > 0 && v[15] <= DC_IMAGE_DIMS_MAX;
+    return e->dataset && v[3] <= DC_F64 && v[1] > 0 && v[2] > 0 && v[15] <= DC_IMAGE_DIMS_MAX && v[21] <= DC_H5_OTHER &&
+           v[22] <= DC_H5_OTHER;
 }
 
 static bool read_lines(table *t, size_t bytes)
@@ -286,24 +294,54 @@ static bool is_same_file(const dc_files *files, const table *t, size_t i)
     return strcmp(e->path, dc_files_path(files, i)) == 0 && files->file[i].piece.rows == e->facts.piece.rows;
 }
 
+/* What is the first difference of names, of their order, or of numbers of rows; "" if there is none. */
+static void find_difference(const dc_files *files, const table *t, char *what, size_t cap)
+{
+    size_t i = 0;
+    what[0] = '\0';
+    while (i < files->n && i < t->n && is_same_file(files, t, i)) i++;
+    const char *now = i < files->n ? dc_files_path(files, i) : "", *was = i < t->n ? t->file[i].path : "";
+    if (i < files->n && i < t->n && strcmp(now, was) == 0)
+        snprintf(what, cap, "%s has %lld rows, before %lld", now, (long long)files->file[i].piece.rows,
+                 (long long)t->file[i].facts.piece.rows);
+    else if (i < files->n && files->n > t->n)
+        snprintf(what, cap, "%s is new", now);
+    else if (i < t->n && files->n < t->n)
+        snprintf(what, cap, "%s is missing", was);
+    else if (i < t->n)
+        snprintf(what, cap, "%s takes the place of %s", now, was);
+}
+
 bool dc_files_compare_table(const dc_files *files, const char *path, char *what, size_t cap)
 {
     table t;
     what[0] = '\0';
     if (!read_table(path, &t)) return false;
-    size_t i = 0;
-    while (i < files->n && i < t.n && is_same_file(files, &t, i)) i++;
-    const char *now = i < files->n ? dc_files_path(files, i) : "", *was = i < t.n ? t.file[i].path : "";
-    if (i < files->n && i < t.n && strcmp(now, was) == 0)
-        snprintf(what, cap, "%s has %lld rows, before %lld", now, (long long)files->file[i].piece.rows,
-                 (long long)t.file[i].facts.piece.rows);
-    else if (i < files->n && files->n > t.n)
-        snprintf(what, cap, "%s is new", now);
-    else if (i < t.n && files->n < t.n)
-        snprintf(what, cap, "%s is missing", was);
-    else if (i < t.n)
-        snprintf(what, cap, "%s takes the place of %s", now, was);
-    if (files->N == t.N) what[0] = '\0'; /* the same rows, cut in another way: their hash tells */
+    if (files->N != t.N) find_difference(files, &t, what, cap); /* else the hash of the rows tells */
     release(&t);
     return true;
+}
+
+/* How file i differs from what it was; NULL: not that we know. A checksum that is the same outweighs another time. */
+static const char *change_of(const dc_files *files, const table *t, size_t i)
+{
+    const dc_file_facts *now = &files->file[i], *was = &t->file[i].facts;
+    if (now->has_sum && was->has_sum) return now->sum == was->sum ? NULL : "its checksum is another";
+    return dc_file_change(&was->piece.state, &now->piece.state);
+}
+
+void dc_files_blame(const dc_files *files, const char *path, char *what, size_t cap)
+{
+    table t;
+    size_t first = 0, changed = 0;
+    what[0] = '\0';
+    if (!read_table(path, &t)) return;
+    find_difference(files, &t, what, cap);
+    if (!what[0]) {
+        for (size_t i = 0; i < files->n; i++)
+            if (change_of(files, &t, i) && changed++ == 0) first = i;
+        if (changed > 0) snprintf(what, cap, "%s: %s", dc_files_path(files, first), change_of(files, &t, first));
+        if (changed > 1) snprintf(what + strlen(what), cap - strlen(what), ", and %zu more files", changed - 1);
+    }
+    release(&t);
 }

@@ -11,16 +11,35 @@
 /* ---- The matrix -------------------------------------------------------------------------------------------------- */
 
 typedef struct {
-    char text[256]; /* "X, raw/X, layers/counts" */
+    char text[400]; /* "X, raw/X, layers/counts, emb [50 x 8 float16]" */
     size_t used;
     char last[DC_H5_NAME_MAX];
+    bool cut; /* there are more */
 } listing;
 
-static void list(listing *l, const char *name)
+/* form: what is said of it, with its name. */
+static void list(listing *l, const char *name, const char *form)
 {
-    if (strcmp(l->last, name) == 0 || l->used + strlen(name) + 3 > sizeof l->text) return;
-    l->used += (size_t)snprintf(l->text + l->used, sizeof l->text - l->used, "%s%s", l->used ? ", " : "", name);
+    static const char more[] = ", ...";
+    if (strcmp(l->last, name) == 0 || l->cut) return;
+    l->cut = l->used + strlen(form) + sizeof ", " + sizeof more > sizeof l->text;
+    l->used += (size_t)snprintf(l->text + l->used, sizeof l->text - l->used, "%s%s", l->used && !l->cut ? ", " : "",
+                                l->cut ? more : form);
     snprintf(l->last, sizeof l->last, "%s", name);
+}
+
+/* Lists a dataset of numbers that may be rows. */
+static dc_status list_rows(void *ctx, const char *name, const dc_h5_info *info)
+{
+    char form[2 * DC_H5_NAME_MAX];
+    const bool known = strcmp(name, "/X") == 0 || strcmp(name, "/raw/X") == 0 || strncmp(name, "/layers/", 8) == 0;
+    if (known || info->n_dims < 2 || !(info->integer || info->floating) || info->dims[0] < 1) return DC_OK;
+    int n = snprintf(form, sizeof form, "%s [%lld", name + 1, (long long)info->dims[0]);
+    for (int i = 1; i < info->n_dims; i++)
+        n += snprintf(form + n, sizeof form - (size_t)n, " x %lld", (long long)info->dims[i]);
+    snprintf(form + n, sizeof form - (size_t)n, " %s]", info->type_name);
+    list(ctx, name, form);
+    return DC_OK;
 }
 
 /* Lists a layer once, whether it is a dataset or a group of datasets. */
@@ -32,18 +51,36 @@ static dc_status list_layer(void *ctx, const char *name, const dc_h5_info *info)
     if (strncmp(name, folder, strlen(folder)) != 0) return DC_OK;
     const size_t n = strlen(folder) + strcspn(name + strlen(folder), "/");
     snprintf(layer, sizeof layer, "%.*s", (int)(n - 1), name + 1);
-    list(ctx, layer);
+    list(ctx, layer, layer);
     return DC_OK;
+}
+
+static void list_all(dc_h5 *h5, listing *l)
+{
+    if (dc_h5_exists(h5, "/X")) list(l, "X", "X");
+    if (dc_h5_exists(h5, "/raw/X") || dc_h5_exists(h5, "/raw.X")) list(l, "raw/X", "raw/X");
+    if (dc_h5_visit(h5, list_layer, l) != DC_OK || dc_h5_visit(h5, list_rows, l) != DC_OK) dc_error_clear();
 }
 
 static dc_status fail_missing(dc_h5 *h5, const char *path, const char *name)
 {
     listing l = {0};
-    if (dc_h5_exists(h5, "/X")) list(&l, "X");
-    if (dc_h5_exists(h5, "/raw/X") || dc_h5_exists(h5, "/raw.X")) list(&l, "raw/X");
-    if (dc_h5_visit(h5, list_layer, &l) != DC_OK) dc_error_clear();
-    return DC_FAIL(DC_ERR_DATA, "%s has no matrix '%s' (input.matrix)%s%s", path, name, l.used ? "; it has " : "",
-                   l.text);
+    list_all(h5, &l);
+    return DC_FAIL(DC_ERR_DATA, "%s has no matrix '%s' (input.matrix)%s%s", path, name,
+                   l.used ? "; it has " : ", and no other", l.text);
+}
+
+static dc_status fail_no_X(dc_h5 *h5, const char *path)
+{
+    listing l = {0};
+    list_all(h5, &l);
+    if (!l.used)
+        return DC_FAIL(DC_ERR_DATA,
+                       "%s has no dataset /X [rows, columns]; make a data file with: dcmpi convert IN OUT.h5", path);
+    return DC_FAIL(DC_ERR_DATA,
+                   "%s has no dataset /X [rows, columns]; it has %s: take one as %s:NAME, or make a data file with: "
+                   "dcmpi convert IN OUT.h5",
+                   path, l.text, path);
 }
 
 dc_status dc_data_find_matrix(dc_h5 *h5, const char *path, const char *wanted, char out[DC_H5_NAME_MAX])
@@ -54,8 +91,7 @@ dc_status dc_data_find_matrix(dc_h5 *h5, const char *path, const char *wanted, c
     const int n = snprintf(out, DC_H5_NAME_MAX, "/%s", !raw ? name : old ? "raw.X" : "raw/X");
     if (n > 1 && n < DC_H5_NAME_MAX && dc_h5_exists(h5, out)) return DC_OK;
     if (wanted && *wanted && strcmp(name, "X") != 0) return fail_missing(h5, path, name);
-    return DC_FAIL(DC_ERR_DATA, "%s has no dataset /X [rows, columns]; make a data file with: dcmpi convert IN OUT.h5",
-                   path);
+    return fail_no_X(h5, path);
 }
 
 bool dc_dataset_has_matrix(const char *path, const char *matrix)

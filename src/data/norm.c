@@ -68,11 +68,23 @@ static dc_zero_rows find_zeros(const dc_dataset *d)
     return zeros;
 }
 
+/* Values of both signs that become 0 to 1 leave nearly no angle between rows. */
+static void note_directions(const dc_dataset *d)
+{
+    const bool moves = d->scale_kind == DC_SCALE_UNIT || d->scale_kind == DC_SCALE_MINMAX;
+    if (moves && d->min < 0)
+        dc_log_note("input.norm=%s comes after input.scale=%s, which moves the smallest value (%.4g) to 0: all rows "
+                    "then point much the same way; input.scale=none keeps their directions",
+                    names[d->norm], d->scale_kind == DC_SCALE_UNIT ? "unit" : "minmax", d->min);
+}
+
 dc_status dc_data_set_norm(dc_comm *comm, dc_dataset *d)
 {
     dc_status st = DC_OK;
     dc_zero_rows zeros;
+    char place[DC_FILES_ROW_MAX];
     if (d->norm == DC_ROW_NORM_NONE) return DC_OK;
+    note_directions(d);
     if (d->Z)
         zeros = find_zeros(d);
     else
@@ -81,10 +93,10 @@ dc_status dc_data_set_norm(dc_comm *comm, dc_dataset *d)
     dc_comm_sum_i64(comm, &zeros.count, 1);
     dc_comm_min_i64(comm, &first, 1);
     if (zeros.count > 0)
-        dc_log_note(
-            "input.norm=%s: %lld of %lld rows hold only zeros, and stay so; the first is row %lld (counted from "
-            "0)",
-            names[d->norm], (long long)zeros.count, (long long)d->part.N, (long long)first);
+        dc_log_note("input.norm=%s: %lld of %lld rows hold only zeros, and stay so; the first is row %lld%s (counted "
+                    "from 0)",
+                    names[d->norm], (long long)zeros.count, (long long)d->part.N, (long long)first,
+                    dc_files_row(d->files, first, place));
 out:
     return st;
 }

@@ -84,7 +84,8 @@ int dc_range_coded_columns(const dc_range_sketch *s, dc_range_finding *list, int
 enum { DC_RANGE_NO_SCALE = -1, DC_RANGE_FINDINGS_MAX = DC_RANGE_SUSPECTS_MAX + 16 };
 typedef struct {
     const char *source, *names;
-    int scale; /* dc_scale_kind */
+    const dc_files *files; /* of the rows; NULL: one */
+    int scale;             /* dc_scale_kind */
     dc_dtype dtype;
     double sum_squares; /* of all values */
 } dc_range_context;

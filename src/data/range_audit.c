@@ -138,6 +138,7 @@ static void tell(dc_dataset *d, const dc_data_stats *stats, const dc_range_sketc
 {
     const dc_range_context with = {.source = d->source,
                                    .names = d->feature_names,
+                                   .files = d->files,
                                    .scale = (int)d->scale_kind,
                                    .dtype = d->dtype,
                                    .sum_squares = stats->sum_squares};

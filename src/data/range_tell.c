@@ -6,7 +6,7 @@
 #include "dcmpi/log.h"
 #include "range.h"
 
-enum { LINES_MAX = 5, NAME_MAX = 48, TEXT_MAX = 512 };
+enum { LINES_MAX = 5, NAME_MAX = 48, TEXT_MAX = 512 + DC_FILES_ROW_MAX };
 static const double SHARE_TOLD = 0.5;
 
 typedef struct {
@@ -104,10 +104,11 @@ static int same_row(const report *r, const dc_range_finding *f, bool *told)
 static void format_group(const report *r, const group *g, bool *told, char out[TEXT_MAX])
 {
     const dc_range_finding *f = g->f;
-    char name[NAME_MAX + 8], distance[160];
+    char name[NAME_MAX + 8], distance[160], place[DC_FILES_ROW_MAX];
     const long long row = (long long)f->row, column = (long long)f->column, count = (long long)g->count;
     format_name(r->with->names, f->column, name);
     format_distance(f, distance, sizeof distance);
+    (void)dc_files_row(r->with->files, f->row, place);
     const int others = g->columns == 1 && f->count == 1 ? same_row(r, f, told) : 0;
     if (f->constant && g->columns == 1)
         snprintf(out, TEXT_MAX, "column %lld%s is %.9g in every row", column, name, f->value);
@@ -115,19 +116,19 @@ static void format_group(const report *r, const group *g, bool *told, char out[T
         snprintf(out, TEXT_MAX, "%d columns, the first is column %lld%s, are %.9g in every row", g->columns, column,
                  name, f->value);
     else if (g->columns > 1)
-        snprintf(out, TEXT_MAX, "%.9g occurs in %d columns, %lld times in all, first in row %lld, column %lld%s: %s",
-                 f->value, g->columns, count, row, column, name, distance);
+        snprintf(out, TEXT_MAX, "%.9g occurs in %d columns, %lld times in all, first in row %lld%s, column %lld%s: %s",
+                 f->value, g->columns, count, row, place, column, name, distance);
     else if (others > 0)
-        snprintf(out, TEXT_MAX, "row %lld is far outside in %d columns, first in column %lld%s: %.9g, %s", row,
+        snprintf(out, TEXT_MAX, "row %lld%s is far outside in %d columns, first in column %lld%s: %.9g, %s", row, place,
                  others + 1, column, name, f->value, distance);
     else if (f->count == 1)
-        snprintf(out, TEXT_MAX, "row %lld, column %lld%s: %.9g is %s", row, column, name, f->value, distance);
+        snprintf(out, TEXT_MAX, "row %lld%s, column %lld%s: %.9g is %s", row, place, column, name, f->value, distance);
     else if (f->distinct == 1)
-        snprintf(out, TEXT_MAX, "column %lld%s holds %.9g in %lld rows, first in row %lld: %s", column, name, f->value,
-                 count, row, distance);
+        snprintf(out, TEXT_MAX, "column %lld%s holds %.9g in %lld rows, first in row %lld%s: %s", column, name,
+                 f->value, count, row, place, distance);
     else
-        snprintf(out, TEXT_MAX, "column %lld%s holds %lld values, the first %.9g in row %lld, that are %s", column,
-                 name, count, f->value, row, distance);
+        snprintf(out, TEXT_MAX, "column %lld%s holds %lld values, the first %.9g in row %lld%s, that are %s", column,
+                 name, count, f->value, row, place, distance);
 }
 
 /* ---- What they do, and what helps -------------------------------------------------------------------------------- */

@@ -38,7 +38,7 @@ dc_status dc_row_stream_open(dc_comm *comm, const dc_data_request *request, dc_r
     s->checksum = dc_data_checksum_of(s->shape, dc_comm_size(comm));
     DC_TRY_ALL(comm, dc_data_sums_create(s->shape, dc_comm_size(comm), &s->sums));
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_data_column_names(r.path, s->shape, &s->feature_names) : DC_OK);
-    if (r.files) DC_TRY_ALL(comm, dc_rows_reader_open(s->shape, &s->rows_reader));
+    if (r.files && !s->head.sparse) DC_TRY_ALL(comm, dc_rows_reader_open(s->shape, &s->rows_reader));
 out:
     return st;
 }
@@ -136,13 +136,15 @@ static bool sparse_row_is_finite(const dc_csr *m, int64_t row)
 
 static dc_status check_finite(const dc_row_stream *s)
 {
+    char place[DC_FILES_ROW_MAX];
     for (int64_t i = 0; s->head.dtype != DC_U8 && i < s->n; i++)
         if (!(s->head.sparse ? sparse_row_is_finite(&s->csr, i) : row_is_finite(s, i)))
             return DC_FAIL(
                 DC_ERR_DATA,
-                "%s: row %lld (counted from 0) has NaN or infinite values; dcmpi convert --missing leaves such rows "
+                "%s: row %lld%s (counted from 0) has NaN or infinite values; dcmpi convert --missing leaves such rows "
                 "out or replaces the values",
-                s->source, (long long)(s->part.row_lo + s->next + i));
+                s->source, (long long)(s->part.row_lo + s->next + i),
+                dc_files_row(s->shape->files, s->part.row_lo + s->next + i, place));
     return DC_OK;
 }
 
@@ -161,11 +163,10 @@ static dc_status read_dense(dc_comm *comm, dc_row_stream *s, const dc_part *piec
 static dc_status read_sparse(dc_comm *comm, dc_row_stream *s, const dc_part *piece)
 {
     dc_status st = DC_OK;
-    int64_t first;
     s->csr.n = s->n;
-    DC_TRY(dc_data_csr_read_pointers(comm, s->reader, piece, (int64_t *)(uintptr_t)s->csr.ptr, &first));
+    DC_TRY(dc_data_csr_read_pointers(comm, s->reader, piece, (int64_t *)(uintptr_t)s->csr.ptr));
     DC_TRY_ALL(comm, dc_data_csr_make_room(s->csr.ptr[s->n], &s->entries, &s->csr));
-    DC_TRY(dc_data_csr_read(comm, s->reader, piece, first, s->sums, &s->csr));
+    DC_TRY(dc_data_csr_read(comm, s->reader, piece, s->sums, &s->csr));
 out:
     return st;
 }

@@ -7,13 +7,13 @@ static dc_status load_by_rows(dc_comm *comm, dc_data_csr_reader *r, const dc_par
                               dc_data_csr_room room, void *ctx, dc_csr *out)
 {
     dc_status st = DC_OK;
-    int64_t first, *ptr = NULL;
+    int64_t *ptr = NULL;
     DC_TRY_ALL(comm, dc_mem_alloc(&ptr, (size_t)out->n + 1, sizeof *ptr, "pointers of sparse rows"));
     out->ptr = ptr;
-    DC_TRY(dc_data_csr_read_pointers(comm, r, part, ptr, &first));
+    DC_TRY(dc_data_csr_read_pointers(comm, r, part, ptr));
     DC_TRY_ALL(comm, room(ctx, dc_mul_size((size_t)ptr[out->n], sizeof *out->col + sizeof *out->val)));
     DC_TRY_ALL(comm, dc_data_csr_take(ptr[out->n], out));
-    DC_TRY(dc_data_csr_read(comm, r, part, first, sums, out));
+    DC_TRY(dc_data_csr_read(comm, r, part, sums, out));
 out:
     return st;
 }

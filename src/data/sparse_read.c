@@ -1,6 +1,6 @@
-/* Reads rows of a sparse matrix, all ranks together. Values in our own layout (columns int32, values float32) are read
- * collectively into their place. Others are read by each rank for itself, in agreed rounds of whole rows, and
- * converted: in memory columns are int32 and values float32. */
+/* Reads rows of sparse matrices, all ranks together. Values in our own layout (columns int32, values float32) of one
+ * file are read collectively into their place. Others are read by each rank for itself, in agreed rounds of whole rows,
+ * and converted: in memory columns are int32 and values float32. */
 #include "sparse.h"
 
 #include <float.h>
@@ -14,26 +14,7 @@
 
 enum { PIECE_ENTRIES = 1 << 22 };
 
-/* ---- Opening ----------------------------------------------------------------------------------------------------- */
-
-dc_status dc_data_csr_open_local(const char *path, const dc_data_shape *shape, dc_data_csr_reader *r)
-{
-    *r = (dc_data_csr_reader){.path = path, .shape = shape};
-    snprintf(r->indptr, sizeof r->indptr, "%s/indptr", shape->matrix);
-    snprintf(r->indices, sizeof r->indices, "%s/indices", shape->matrix);
-    snprintf(r->data, sizeof r->data, "%s/data", shape->matrix);
-    return dc_data_status(dc_h5_open(&r->h5, path, DC_H5_READ));
-}
-
-dc_status dc_data_csr_open(dc_comm *comm, const char *path, const dc_data_shape *shape, dc_data_csr_reader *r)
-{
-    return dc_agree(comm, dc_data_csr_open_local(path, shape, r));
-}
-
-void dc_data_csr_close(dc_data_csr_reader *r)
-{
-    if (dc_h5_close(&r->h5) != DC_OK) dc_error_clear(); /* was only read */
-}
+/* ---- Memory ------------------------------------------------------------------------------------------------------ */
 
 dc_status dc_data_csr_take(int64_t entries, dc_csr *out)
 {
@@ -61,34 +42,42 @@ void dc_data_csr_release(dc_csr *m)
 
 /* ---- Pointers ---------------------------------------------------------------------------------------------------- */
 
+/* ptr[n + 1]: those of rows of the current file, from `row` of it on. */
 static dc_status check_pointers(const dc_data_csr_reader *r, dc_gidx row, int64_t n, const int64_t *ptr)
 {
     for (int64_t i = 0; i <= n; i++) {
         const int64_t before = i > 0 ? ptr[i - 1] : 0;
-        if (ptr[i] < before || ptr[i] > r->shape->head.nnz)
+        if (ptr[i] < before || ptr[i] > r->nnz)
             return DC_FAIL(DC_ERR_DATA,
                            "%s: '%s' is %lld at row %lld (counted from 0), after %lld; it must rise to the %lld values",
                            r->path, r->indptr, (long long)ptr[i], (long long)(row + i), (long long)before,
-                           (long long)r->shape->head.nnz);
+                           (long long)r->nnz);
     }
     return DC_OK;
 }
 
-static dc_status read_pointers(dc_data_csr_reader *r, dc_gidx row, int64_t n, int64_t *ptr, int64_t *first)
+static dc_status read_pointers(dc_data_csr_reader *r, dc_gidx row, int64_t n, int64_t *ptr)
 {
     dc_status st = DC_OK;
-    DC_TRY(dc_h5_read_rows(r->h5, r->indptr, DC_H5_I64, row, n + 1, ptr));
-    DC_TRY(check_pointers(r, row, n, ptr));
-    *first = ptr[0];
-    for (int64_t i = 0; i <= n; i++) ptr[i] -= *first;
+    ptr[0] = 0;
+    for (int64_t done = 0, rows; done < n; done += rows) { /* rows of one file */
+        int64_t *p = ptr + done;
+        const int64_t total = *p;
+        DC_TRY(dc_data_csr_open_file(r, row + done));
+        const dc_gidx at = row + done - r->first;
+        rows = DC_MIN(n - done, r->end - (row + done));
+        DC_TRY(dc_h5_read_rows(r->h5, r->indptr, DC_H5_I64, at, rows + 1, p));
+        DC_TRY(check_pointers(r, at, rows, p));
+        const int64_t shift = total - p[0];
+        for (int64_t i = 0; i <= rows; i++) p[i] += shift;
+    }
 out:
     return dc_data_status(st);
 }
 
-dc_status dc_data_csr_read_pointers(dc_comm *comm, dc_data_csr_reader *r, const dc_part *piece, int64_t *ptr,
-                                    int64_t *first)
+dc_status dc_data_csr_read_pointers(dc_comm *comm, dc_data_csr_reader *r, const dc_part *piece, int64_t *ptr)
 {
-    return dc_agree(comm, read_pointers(r, piece->row_lo, dc_part_rows(piece), ptr, first));
+    return dc_agree(comm, read_pointers(r, piece->row_lo, dc_part_rows(piece), ptr));
 }
 
 /* ---- Values ------------------------------------------------------------------------------------------------------ */
@@ -149,25 +138,27 @@ typedef struct {
     dc_data_csr_reader *r;
     const dc_csr *m;
     dc_gidx row_lo; /* global number of row 0 */
-    int64_t first;  /* number of the first value in the file */
     void *raw;      /* [entries of a piece] values or columns of any type */
     dc_data_sums *sums;
 } conversion;
 
-/* End of the piece that begins with row lo: so many rows that their values fit, at least one. */
-static int64_t piece_end(const dc_csr *m, int64_t lo)
+/* End of the piece that begins with row lo: so many rows of one file that their values fit, at least one. */
+static int64_t piece_end(const conversion *c, int64_t lo)
 {
+    const dc_csr *m = c->m;
+    dc_data_csr_turn_to(c->r, c->row_lo + lo);
+    const int64_t end = DC_MIN(m->n, c->r->end - c->row_lo);
     int64_t hi = lo;
-    while (hi < m->n && (hi == lo || m->ptr[hi + 1] - m->ptr[lo] <= PIECE_ENTRIES)) hi++;
+    while (hi < end && (hi == lo || m->ptr[hi + 1] - m->ptr[lo] <= PIECE_ENTRIES)) hi++;
     return hi;
 }
 
-static void count_pieces(const dc_csr *m, int64_t *pieces, int64_t *most)
+static void count_pieces(const conversion *c, int64_t *pieces, int64_t *most)
 {
     *pieces = *most = 0;
-    for (int64_t lo = 0, hi; lo < m->n; lo = hi, ++*pieces) {
-        hi = piece_end(m, lo);
-        *most = DC_MAX(*most, m->ptr[hi] - m->ptr[lo]);
+    for (int64_t lo = 0, hi; lo < c->m->n; lo = hi, ++*pieces) {
+        hi = piece_end(c, lo);
+        *most = DC_MAX(*most, c->m->ptr[hi] - c->m->ptr[lo]);
     }
 }
 
@@ -178,25 +169,28 @@ static dc_status fail_value(const conversion *c, int64_t entry)
     return DC_FAIL(DC_ERR_DATA,
                    "%s: row %lld, column %lld (counted from 0): the value is beyond single precision, in which sparse "
                    "rows are kept; multiply the data by a constant that brings them near 1",
-                   c->r->path, (long long)(c->row_lo + row), (long long)c->m->col[entry]);
+                   c->r->path, (long long)(c->row_lo + row - c->r->first), (long long)c->m->col[entry]);
 }
 
-/* Reads rows [lo, hi). */
+/* Reads rows [lo, hi), which are of one file. */
 static dc_status convert_piece(const conversion *c, int64_t lo, int64_t hi)
 {
     dc_status st = DC_OK;
     const dc_csr *m = c->m;
     dc_data_csr_reader *r = c->r;
     const int64_t at = m->ptr[lo], n = m->ptr[hi] - at;
-    const dc_h5_type type = dc_data_csr_read_type(r->shape->sparse.value);
+    const dc_h5_type type = dc_data_csr_read_type(r->types.value);
     int32_t *col = (int32_t *)(uintptr_t)m->col + at;
-    if (r->shape->sparse.index == DC_H5_I32) {
-        DC_TRY(dc_h5_read_rows(r->h5, r->indices, DC_H5_I32, c->first + at, n, col));
+    int64_t first;
+    DC_TRY(dc_data_csr_open_file(r, c->row_lo + lo));
+    DC_TRY(dc_data_csr_entry(r, c->row_lo + lo, &first));
+    if (r->types.index == DC_H5_I32) {
+        DC_TRY(dc_h5_read_rows(r->h5, r->indices, DC_H5_I32, first, n, col));
     } else {
-        DC_TRY(dc_h5_read_rows(r->h5, r->indices, DC_H5_I64, c->first + at, n, c->raw));
+        DC_TRY(dc_h5_read_rows(r->h5, r->indices, DC_H5_I64, first, n, c->raw));
         narrow_columns(c->raw, n, m->D, col);
     }
-    DC_TRY(dc_h5_read_rows(r->h5, r->data, type, c->first + at, n, c->raw));
+    DC_TRY(dc_h5_read_rows(r->h5, r->data, type, first, n, c->raw));
     if (c->sums)
         dc_data_sums_add_sparse(c->sums, dc_h5_type_bytes(type), c->row_lo + lo, hi - lo, m->ptr + lo, col, c->raw);
     const int64_t bad = dc_data_csr_to_float(type, c->raw, n, (float *)(uintptr_t)m->val + at);
@@ -205,16 +199,30 @@ out:
     return dc_data_status(st);
 }
 
+/* Puts the columns of rows [lo, hi), which are of one file, in order. */
+static dc_status settle_piece(const conversion *c, int64_t lo, int64_t hi)
+{
+    const dc_csr *m = c->m, piece = {.n = hi - lo, .D = m->D, .ptr = m->ptr + lo, .col = m->col, .val = m->val};
+    dc_data_csr_turn_to(c->r, c->row_lo + lo);
+    return dc_data_csr_check(c->r->path, c->row_lo + lo - c->r->first, &piece);
+}
+
+static dc_status read_piece(const conversion *c, int64_t lo, int64_t hi)
+{
+    const dc_status st = hi > lo ? convert_piece(c, lo, hi) : DC_OK;
+    return st == DC_OK && hi > lo ? settle_piece(c, lo, hi) : st;
+}
+
 static dc_status convert_all(dc_comm *comm, conversion *c)
 {
     dc_status st = DC_OK;
     int64_t pieces, most, lo = 0;
-    count_pieces(c->m, &pieces, &most);
+    count_pieces(c, &pieces, &most);
     DC_TRY_ALL(comm, dc_mem_alloc_raw(&c->raw, (size_t)most, sizeof(int64_t), "piece of sparse rows"));
     dc_comm_max_i64(comm, &pieces, 1);
     for (int64_t i = 0; i < pieces; i++) {
-        const int64_t hi = piece_end(c->m, lo);
-        DC_TRY_ALL(comm, hi > lo ? convert_piece(c, lo, hi) : DC_OK);
+        const int64_t hi = lo < c->m->n ? piece_end(c, lo) : lo;
+        DC_TRY_ALL(comm, read_piece(c, lo, hi));
         DC_TRY(dc_wish_poll_stop(comm));
         lo = hi;
     }
@@ -223,30 +231,30 @@ out:
     return st;
 }
 
-/* Reads values that are stored as they are held. */
+/* Reads values that are stored as they are held, of one file. */
 static dc_status read_direct(dc_comm *comm, const conversion *c)
 {
     dc_status st = DC_OK;
     const dc_csr *m = c->m;
-    const dc_data_csr_reader *r = c->r;
-    dc_part entries = {.N = r->shape->head.nnz, .row_lo = c->first, .row_hi = c->first + m->ptr[m->n]};
+    dc_data_csr_reader *r = c->r;
+    int64_t first = 0;
+    if (m->n > 0) st = dc_data_csr_entry(r, c->row_lo, &first);
+    DC_TRY_ALL(comm, st);
+    dc_part entries = {.N = r->nnz, .row_lo = first, .row_hi = first + m->ptr[m->n]};
     DC_TRY(dc_h5_read_part(comm, r->path, r->indices, DC_H5_I32, &entries, 1, (void *)(uintptr_t)m->col));
     DC_TRY(dc_h5_read_part(comm, r->path, r->data, DC_H5_F32, &entries, 1, (void *)(uintptr_t)m->val));
     dc_data_sums_add_sparse(c->sums, sizeof *m->val, c->row_lo, m->n, m->ptr, m->col, m->val);
+    DC_TRY_ALL(comm, m->n > 0 ? settle_piece(c, 0, m->n) : DC_OK);
 out:
     return dc_data_status(st);
 }
 
-dc_status dc_data_csr_read(dc_comm *comm, dc_data_csr_reader *r, const dc_part *piece, int64_t first,
-                           dc_data_sums *sums, const dc_csr *m)
+dc_status dc_data_csr_read(dc_comm *comm, dc_data_csr_reader *r, const dc_part *piece, dc_data_sums *sums,
+                           const dc_csr *m)
 {
-    dc_status st = DC_OK;
-    conversion c = {.r = r, .m = m, .row_lo = piece->row_lo, .first = first, .sums = sums};
-    const dc_data_csr_types *t = &r->shape->sparse;
-    DC_TRY(t->index == DC_H5_I32 && t->value == DC_H5_F32 ? read_direct(comm, &c) : convert_all(comm, &c));
-    DC_TRY_ALL(comm, dc_data_csr_check(r->path, piece->row_lo, m));
-out:
-    return st;
+    conversion c = {.r = r, .m = m, .row_lo = piece->row_lo, .sums = sums};
+    const bool direct = !r->shape->files && r->types.index == DC_H5_I32 && r->types.value == DC_H5_F32;
+    return direct ? read_direct(comm, &c) : convert_all(comm, &c);
 }
 
 /* ---- A piece by one process alone -------------------------------------------------------------------------------- */
@@ -266,15 +274,14 @@ dc_status dc_data_csr_read_local(dc_data_csr_reader *r, dc_gidx row, int64_t n, 
     conversion c = {.r = r, .m = m, .row_lo = row};
     int64_t pieces, most;
     m->n = n;
-    DC_TRY(read_pointers(r, row, n, (int64_t *)(uintptr_t)m->ptr, &c.first));
+    DC_TRY(read_pointers(r, row, n, (int64_t *)(uintptr_t)m->ptr));
     DC_TRY(dc_data_csr_make_room(m->ptr[n], room, m));
-    count_pieces(m, &pieces, &most);
+    count_pieces(&c, &pieces, &most);
     DC_TRY(dc_mem_alloc_raw(&c.raw, (size_t)most, sizeof(int64_t), "piece of sparse rows"));
     for (int64_t lo = 0, hi; lo < n; lo = hi) {
-        hi = piece_end(m, lo);
-        DC_TRY(convert_piece(&c, lo, hi));
+        hi = piece_end(&c, lo);
+        DC_TRY(read_piece(&c, lo, hi));
     }
-    DC_TRY(dc_data_csr_check(r->path, row, m));
 out:
     dc_mem_free(&c.raw);
     return st;

@@ -121,12 +121,18 @@ bool dc_data_sums_want_rows(const dc_data_sums *s)
     return s->N == s->promise.rows && (s->promise.X.there || s->whole);
 }
 
+/* The file of a row; rows come in order. */
+static const dc_file_facts *file_of(dc_data_sums *s, dc_gidx row)
+{
+    while (row >= s->first + s->files->file[s->file].piece.rows) s->first += s->files->file[s->file++].piece.rows;
+    return &s->files->file[s->file];
+}
+
 /* The rows of each file are numbered from its own first. */
 static void add_to_files(dc_data_sums *s, size_t row_bytes, dc_gidx row, dc_gidx n, const char *rows)
 {
     for (dc_gidx take; n > 0; n -= take, row += take, rows += (size_t)take * row_bytes) {
-        while (row >= s->first + s->files->file[s->file].piece.rows) s->first += s->files->file[s->file++].piece.rows;
-        const dc_file_facts *f = &s->files->file[s->file];
+        const dc_file_facts *f = file_of(s, row);
         take = DC_MIN(n, s->first + f->piece.rows - row);
         if (f->has_sum) s->of_file[s->file] += dc_h5_hash_rows(row_bytes, row - s->first, take, rows);
     }
@@ -143,6 +149,8 @@ void dc_data_sums_add_rows(dc_data_sums *s, size_t row_bytes, dc_gidx first, dc_
 void dc_data_sums_add_sparse(dc_data_sums *s, size_t value_bytes, dc_gidx first, dc_gidx n, const int64_t *ptr,
                              const int32_t *col, const void *val)
 {
+    if (s->files && n > 0 && file_of(s, first)->has_sum)
+        s->of_file[s->file] += dc_h5_hash_sparse(value_bytes, first - s->first, n, ptr, col, val);
     if (s->N == s->promise.rows && s->promise.X.there) s->X += dc_h5_hash_sparse(value_bytes, first, n, ptr, col, val);
 }
 

@@ -2,7 +2,8 @@
  * compares it with its own rows, then with blocks of other ranks that hold more of it or of its neighbours. Of two
  * ranks only one compares their rows: in step s rank r takes what it needs from rank r - s, for s up to P/2. A forest
  * over this rank's rows and the block leaves of all pairs only those that join two groups: what is kept does not grow
- * with the number of pairs. */
+ * with the number of pairs. A block is of one shard of the places, so that a search that was stopped can tell, on any
+ * number of ranks, which rows are compared (duplicates_done.h). */
 #include "graph/duplicates.h"
 
 #include <math.h>
@@ -11,10 +12,12 @@
 #include <string.h>
 
 #include "dcmpi/beat.h"
+#include "dcmpi/clock.h"
 #include "dcmpi/comm.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/order.h"
 #include "dcmpi/wish.h"
+#include "graph/duplicates_done.h"
 #include "graph/groups.h"
 #include "graph/knn.h"
 
@@ -30,21 +33,32 @@ typedef struct {
     dc_gidx *row, *block_row;   /* [n], [capacity] */
     float *X, *block_X, *image; /* [n x d], [capacity x d] twice */
     double *norm, *block_norm;
-    int64_t *tile; /* [tiles + 1] */
+    int64_t *tile; /* [tiles + 1], each within one shard */
     int64_t tiles;
+    int64_t *shard_tile; /* [shards of this rank + 1] first tile of each */
     dc_pairs_scratch *scratch;
     int threads;
     int64_t capacity; /* rows of a block */
     int64_t *parent;  /* [n + capacity]: forest */
     dc_edge *edge;
-    int64_t n_edges, room, visited; /* edges: how many, how many fit; rows of blocks of other ranks so far */
+    int64_t n_edges, room, visited; /* edges: how many, how many fit; rows of blocks of other ranks so far, and edges
+                                       that an earlier search found */
     dc_pair *pair;                  /* [pairs_max]; NULL: they are not listed */
     int64_t n_pairs;
-    bool too_many;      /* pairs of this rank */
+    bool too_many; /* pairs of this rank */
+    dc_pairs_done done;
     size_t *send, *get; /* [P] bytes */
     int64_t *rounds; /* [P/2 + 1] blocks that a rank compares its rows with, at most: its own, of the rank before... */
-    int64_t done, all; /* rounds */
+    int64_t round, all; /* rounds that are over, and all of them */
 } search;
+
+/* A walk through the blocks of a rank with which this rank compares its rows. */
+typedef struct {
+    int owner, shard; /* of the block */
+    dc_gidx lo;       /* its first place */
+    int64_t n;        /* rows; 0: there is no further block */
+    dc_gidx next;     /* where the one after it begins */
+} walk;
 
 /* ---- Clusters ---------------------------------------------------------------------------------------------------- */
 
@@ -115,16 +129,45 @@ static bool is_linked(const dc_pairs_plan *p, int64_t from, int64_t to, int64_t 
     return false;
 }
 
-/* Whether this rank compares its rows with block `index` of rank `owner`; *rows: its rows. */
-static bool needs_block(const search *s, int owner, int64_t index, int64_t *rows)
+/* Whether rows of a shard of `owner` are still to be compared with some of this rank's; of its own rows, those of a
+ * shard are compared with those of the shards up to it. */
+static bool is_wanted(const search *s, int owner, int shard)
 {
-    const dc_gidx lo = dc_part_rank_begin(s->part, owner) + index * s->capacity,
-                  hi = DC_MIN(lo + s->capacity, dc_part_rank_begin(s->part, owner + 1));
-    *rows = hi - lo;
-    if (s->n == 0) return false;
+    const dc_part *part = s->part;
+    const int end = owner == part->rank ? shard + 1 : part->shard_hi;
+    for (int a = part->shard_lo; a < end; a++)
+        if (!dc_pairs_were_done(&s->done, a, shard)) return true;
+    return false;
+}
+
+static bool needs_block(const search *s, const walk *w)
+{
     const dc_pairs_plan *p = &s->plan;
-    return is_linked(p, dc_pairs_cluster(p, lo), dc_pairs_cluster(p, hi - 1), dc_pairs_cluster(p, s->part->row_lo),
-                     dc_pairs_cluster(p, s->part->row_hi - 1));
+    return s->n > 0 && is_linked(p, dc_pairs_cluster(p, w->lo), dc_pairs_cluster(p, w->lo + w->n - 1),
+                                 dc_pairs_cluster(p, s->part->row_lo), dc_pairs_cluster(p, s->part->row_hi - 1));
+}
+
+static walk begin_walk(const search *s, int owner)
+{
+    const int shard = dc_part_rank_shard(s->part, owner);
+    return (walk){.owner = owner, .shard = shard, .next = dc_part_shard_begin(s->part, shard)};
+}
+
+/* Goes to the next block that this rank needs. */
+static void next_block(const search *s, walk *w)
+{
+    const int end = dc_part_rank_shard(s->part, w->owner + 1);
+    for (; w->shard < end; w->shard++) {
+        const dc_gidx stop = dc_part_shard_begin(s->part, w->shard + 1);
+        if (w->next < stop && !is_wanted(s, w->owner, w->shard)) w->next = stop;
+        while (w->next < stop) {
+            w->lo = w->next;
+            w->n = DC_MIN(s->capacity, stop - w->lo);
+            w->next += w->n;
+            if (needs_block(s, w)) return;
+        }
+    }
+    w->n = 0;
 }
 
 /* ---- Memory ------------------------------------------------------------------------------------------------------ */
@@ -136,6 +179,7 @@ static dc_status take_plan(search *s)
     DC_TRY(dc_mem_alloc(&s->first, K + 1, sizeof *s->first, "clusters"));
     DC_TRY(dc_mem_alloc(&s->link_start, K + 1, sizeof *s->link_start, "clusters"));
     DC_TRY(dc_mem_alloc(&s->link, 2 * K * (size_t)s->cfg->probe, sizeof *s->link, "near clusters"));
+    DC_TRY(dc_pairs_done_take(s->cfg, &s->done));
     DC_TRY(dc_mem_alloc(&s->rounds, P / 2 + 1, sizeof *s->rounds, "rank table"));
     DC_TRY(dc_mem_alloc(&s->send, P, sizeof *s->send, "rank table"));
     DC_TRY(dc_mem_alloc(&s->get, P, sizeof *s->get, "rank table"));
@@ -183,13 +227,31 @@ static dc_status take(search *s)
     DC_TRY(dc_mem_alloc(&s->block_row, rows, sizeof *s->block_row, "block of rows"));
     DC_TRY(dc_mem_alloc(&s->block_norm, rows, sizeof *s->block_norm, "lengths of rows"));
     DC_TRY(dc_mem_alloc(&s->parent, some, sizeof *s->parent, "groups of rows"));
-    DC_TRY(dc_mem_alloc(&s->edge, n, sizeof *s->edge, "pairs that join groups"));
-    s->room = (int64_t)n;
-    if (s->cfg->pairs_max > 0)
+    s->visited = s->cfg->from ? s->cfg->from->n_edges : 0;
+    s->room = s->n + s->visited;
+    DC_TRY(dc_mem_alloc(&s->edge, (size_t)s->room, sizeof *s->edge, "pairs that join groups"));
+    if (s->cfg->pairs_max > 0 && (!s->cfg->from || s->cfg->from->listed))
         DC_TRY(dc_mem_alloc_pages(&s->pair, (size_t)s->cfg->pairs_max, sizeof *s->pair, "list of pairs"));
     DC_TRY(take_scratch(s));
 out:
     return st;
+}
+
+/* Takes over what an earlier search found; the counts, of all ranks, on rank 0. */
+static void take_over(search *s)
+{
+    const dc_duplicates_state *from = s->cfg->from;
+    if (!from) return;
+    memcpy(s->edge, from->edge, (size_t)from->n_edges * sizeof *s->edge);
+    s->done.n_edges = s->n_edges = from->n_edges;
+    if (s->pair) {
+        memcpy(s->pair, from->pair, (size_t)from->n_pairs * sizeof *s->pair);
+        s->done.n_pairs = s->n_pairs = from->n_pairs;
+    }
+    if (s->part->rank > 0) return;
+    s->out->pairs = from->pairs;
+    s->out->across = from->across;
+    memcpy(s->out->pairs_of, from->pairs_of, (size_t)s->cfg->K * sizeof *from->pairs_of);
 }
 
 static void release(search *s)
@@ -211,12 +273,14 @@ static void release(search *s)
     dc_mem_free(&s->norm);
     dc_mem_free(&s->block_norm);
     dc_mem_free(&s->tile);
+    dc_mem_free(&s->shard_tile);
     dc_mem_free(&s->parent);
     dc_mem_free(&s->edge);
     dc_mem_free(&s->pair);
     dc_mem_free(&s->rounds);
     dc_mem_free(&s->send);
     dc_mem_free(&s->get);
+    dc_pairs_done_release(&s->done);
 }
 
 /* Rows of other ranks' blocks that this rank visits, at most: half of all with neighbouring clusters, else those of the
@@ -251,8 +315,10 @@ double dc_duplicates_bytes(const dc_duplicates_config *cfg)
     const dc_part *part = cfg->rows->part;
     const double n = (double)dc_part_rows(part), d = (double)cfg->rows->d, K = (double)cfg->K, m = (double)cfg->probe,
                  rows = (double)dc_knn_block_rows(part, cfg->rows->d), threads = omp_get_max_threads(),
-                 tile = DC_PAIRS_TILE, edges = n + most_visited(cfg), row = d * sizeof(float);
-    const double clusters = K * (4 * sizeof(int64_t) + 2 * m * sizeof(int32_t)),
+                 tile = DC_PAIRS_TILE, edges = n + most_visited(cfg) + (cfg->from ? (double)cfg->from->n_edges : 0),
+                 row = d * sizeof(float);
+    const double shards = (double)(part->shard_hi - part->shard_lo + 1) * sizeof(int64_t) + dc_pairs_done_bytes(cfg),
+                 clusters = K * (4 * sizeof(int64_t) + 2 * m * sizeof(int32_t)) + shards,
                  near = m > 0 ? K * m * sizeof(dc_gidx) + linking_bytes(cfg) : 0, result = n * 2 * sizeof(int64_t),
                  held = n * (row + 4 * sizeof(int64_t)), listed = (double)cfg->pairs_max * sizeof(dc_pair);
     const double ordering = n * (sizeof(dc_sort_key) + sizeof(int64_t)) + dc_order_bytes(part),
@@ -285,12 +351,18 @@ out:
 
 static void cut_tiles(search *s)
 {
+    const dc_part *part = s->part;
     s->tiles = 0;
-    for (int64_t lo = 0; lo < s->n; s->tiles++) {
-        const int64_t k = dc_pairs_cluster(&s->plan, s->part->row_lo + lo);
-        s->tile[s->tiles] = lo;
-        lo = DC_MIN(DC_MIN(lo + DC_PAIRS_TILE, s->n), s->first[k + 1] - s->part->row_lo);
+    for (int shard = part->shard_lo; shard < part->shard_hi; shard++) {
+        const int64_t end = dc_part_shard_begin(part, shard + 1) - part->row_lo;
+        s->shard_tile[shard - part->shard_lo] = s->tiles;
+        for (int64_t lo = dc_part_shard_begin(part, shard) - part->row_lo; lo < end; s->tiles++) {
+            const int64_t k = dc_pairs_cluster(&s->plan, part->row_lo + lo);
+            s->tile[s->tiles] = lo;
+            lo = DC_MIN(DC_MIN(lo + DC_PAIRS_TILE, end), s->first[k + 1] - part->row_lo);
+        }
     }
+    s->shard_tile[part->shard_hi - part->shard_lo] = s->tiles;
     s->tile[s->tiles] = s->n;
 }
 
@@ -307,6 +379,8 @@ static dc_status bring_together(dc_comm *comm, search *s)
     DC_TRY(dc_items_move(comm, s->part, place, s->cfg->items ? s->cfg->items : &floats, s->X));
     DC_TRY_ALL(comm, dc_mem_alloc(&s->norm, n, sizeof *s->norm, "lengths of rows"));
     DC_TRY_ALL(comm, dc_mem_alloc(&s->tile, n + 1, sizeof *s->tile, "tiles"));
+    DC_TRY_ALL(comm, dc_mem_alloc(&s->shard_tile, (size_t)(s->part->shard_hi - s->part->shard_lo) + 1,
+                                  sizeof *s->shard_tile, "tiles"));
     cut_tiles(s);
     s->own = (dc_pairs_rows){.lo = s->part->row_lo, .n = s->n, .X = s->X, .norm = s->norm, .row = s->row};
     int64_t zeros = dc_pairs_project(s->n, s->d, s->X, s->norm, NULL);
@@ -347,8 +421,8 @@ static void found(void *ctx, const dc_pairs_hit *hit, int64_t n)
     const int64_t k = dc_pairs_cluster(&s->plan, s->part->row_lo + hit->i),
                   other = dc_pairs_cluster(&s->plan, b->lo + hit->j); /* a tile and a panel are each of one cluster */
     const bool is_own = b->lo >= s->part->row_lo && b->lo < s->part->row_hi;
-    s->out->pairs += n;
-    *(k == other ? &s->out->pairs_of[k] : &s->out->across) += n;
+    s->done.fresh += n;
+    *(k == other ? &s->done.fresh_of[k] : &s->done.fresh_across) += n;
     for (int64_t h = 0; h < n; h++) {
         const dc_gidx a = s->row[hit[h].i], c = b->row[hit[h].j];
         const int64_t node = is_own ? b->lo - s->part->row_lo + hit[h].j : s->n + hit[h].j;
@@ -375,23 +449,80 @@ out:
     return st;
 }
 
-static void compare_block(search *s, bool among_own)
+/* The block with tiles of this rank's shards [lo, hi), which are not yet compared with it. */
+static void compare_shards(search *s, bool among_own, int lo, int hi)
 {
-    dc_pairs_rows *b = &s->block;
-    if (b->n == 0 || s->n == 0) return;
-    dc_pairs_project(b->n, s->d, b->X, s->block_norm, s->image);
-    b->norm = s->block_norm;
-    b->image = s->image;
+    const int64_t *first = s->shard_tile - s->part->shard_lo;
     dc_pairs_compare(&(dc_pairs_visit){.plan = &s->plan,
                                        .own = &s->own,
-                                       .block = b,
-                                       .tile = s->tile,
-                                       .tiles = s->tiles,
+                                       .block = &s->block,
+                                       .tile = s->tile + first[lo],
+                                       .tiles = first[hi] - first[lo],
                                        .among_own = among_own,
                                        .wants_cosine = s->pair != NULL,
                                        .scratch = s->scratch,
                                        .found = found,
                                        .ctx = s});
+}
+
+/* The block, which is of this shard, with all of this rank's rows that are still to be compared with it. */
+static void compare_block(search *s, int shard, bool among_own)
+{
+    dc_pairs_rows *b = &s->block;
+    const int end = among_own ? shard + 1 : s->part->shard_hi;
+    if (b->n == 0 || s->n == 0) return;
+    dc_pairs_project(b->n, s->d, b->X, s->block_norm, s->image);
+    b->norm = s->block_norm;
+    b->image = s->image;
+    for (int lo = s->part->shard_lo, hi; lo < end; lo = hi + 1) {
+        hi = lo;
+        while (hi < end && !dc_pairs_were_done(&s->done, hi, shard)) hi++;
+        if (hi > lo) compare_shards(s, among_own, lo, hi);
+    }
+}
+
+/* The block of the walk is compared, and w stands at the next one: if that is of another shard, this one is done. */
+static void mark_shard(search *s, int shard, const walk *w)
+{
+    const dc_part *part = s->part;
+    if (w->n > 0 && w->shard == shard) return;
+    const int end = w->owner == part->rank ? shard + 1 : part->shard_hi;
+    dc_pairs_mark(&s->done, shard, part->shard_lo, end, s->n_edges, s->n_pairs, s->out);
+}
+
+/* Collective. */
+static dc_status save(dc_comm *comm, search *s, bool stops, bool ends)
+{
+    dc_duplicates_state state;
+    dc_wish *wish = dc_comm_wish(comm);
+    const double start = dc_clock_now_s();
+    if (s->done.words == 0) return DC_OK;
+    dc_wish_save_begins(wish);
+    dc_pairs_state(comm, &s->done, s->out, &state);
+    state.edge = s->edge;
+    state.n_edges = s->done.n_edges;
+    state.listed = s->pair != NULL;
+    state.pair = s->pair;
+    state.n_pairs = s->pair ? s->done.n_pairs : 0;
+    const dc_status st = s->cfg->save(comm, s->cfg->ctx, &state, stops, ends);
+    (void)dc_wish_save_ends(wish, start, st == DC_OK);
+    return st;
+}
+
+/* Saves and stops as wished. Collective. */
+static dc_status obey(dc_comm *comm, search *s)
+{
+    dc_status st = DC_OK;
+    bool stops = false;
+    dc_wish *wish = dc_comm_wish(comm);
+    dc_wish_poll(comm, wish);
+    if (!dc_wish_takes_save(wish, &stops)) return DC_OK;
+    DC_TRY_ALL(comm, DC_OK); /* an error may be the reason (dc_error_late) */
+    if (stops) dc_wish_agree_on_reason(comm, wish);
+    DC_TRY(save(comm, s, stops, false));
+    if (stops) st = DC_STOPPED;
+out:
+    return st;
 }
 
 /* After each step: the list is given up everywhere when all ranks' pairs are too many. Collective. */
@@ -402,37 +533,33 @@ static dc_status end_step(dc_comm *comm, search *s)
         dc_comm_sum_i64(comm, all, DC_COUNT_OF(all));
         if (all[0] > s->cfg->pairs_max || all[1]) dc_mem_free(&s->pair);
     }
-    dc_beat_at("duplicates", ++s->done);
-    if (s->cfg->progress) s->cfg->progress(s->cfg->ctx, s->done, s->all);
-    return dc_wish_poll_stop(comm);
+    dc_beat_at("duplicates", ++s->round);
+    if (s->cfg->progress) s->cfg->progress(s->cfg->ctx, s->round, s->all);
+    return obey(comm, s);
 }
 
 /* ---- Blocks ------------------------------------------------------------------------------------------------------ */
 
-static int64_t blocks_of(const search *s, int64_t rows)
+/* The rank `shift` before this one. */
+static int rank_before(const search *s, int shift)
 {
-    return (rows + s->capacity - 1) / s->capacity;
+    return (s->part->rank + s->part->P - shift) % s->part->P;
 }
 
-/* Blocks of the rank `shift` before this one that this rank compares its rows with; *from: that rank. */
-static int64_t blocks_before(const search *s, int shift, int *from)
+/* The blocks of that rank that this rank compares its rows with; half way round there are two ways to a rank. */
+static walk begin_shift(const search *s, int shift)
 {
-    const dc_part *part = s->part;
-    const bool is_mine = 2 * shift != part->P || part->rank >= shift; /* half way round there are two ways to a rank */
-    *from = (part->rank + part->P - shift) % part->P;
-    return is_mine ? blocks_of(s, dc_part_rank_rows(part, *from)) : 0;
+    walk w = begin_walk(s, rank_before(s, shift));
+    if (2 * shift == s->part->P && shift > s->part->rank) return w;
+    next_block(s, &w);
+    return w;
 }
 
 static void plan_rounds(dc_comm *comm, search *s)
 {
-    int from;
-    int64_t rows;
     const int shifts = s->part->P / 2;
-    s->rounds[0] = blocks_of(s, s->n);
-    for (int shift = 1; shift <= shifts; shift++) {
-        const int64_t blocks = blocks_before(s, shift, &from);
-        for (int64_t b = 0; b < blocks; b++) s->rounds[shift] += needs_block(s, from, b, &rows);
-    }
+    for (int shift = 0; shift <= shifts; shift++)
+        for (walk w = begin_shift(s, shift); w.n > 0; next_block(s, &w)) s->rounds[shift]++;
     dc_comm_max_i64(comm, s->rounds, (size_t)shifts + 1);
     for (int shift = 0; shift <= shifts; shift++) s->all += s->rounds[shift];
 }
@@ -440,11 +567,16 @@ static void plan_rounds(dc_comm *comm, search *s)
 static dc_status compare_own(dc_comm *comm, search *s)
 {
     dc_status st = DC_OK;
+    walk w = begin_shift(s, 0);
     for (int64_t r = 0; r < s->rounds[0]; r++) {
-        const int64_t lo = DC_MIN(r * s->capacity, s->n);
-        s->block = (dc_pairs_rows){
-            .lo = s->part->row_lo + lo, .n = DC_MIN(s->capacity, s->n - lo), .X = s->X + lo * s->d, .row = s->row + lo};
-        compare_block(s, true);
+        if (w.n > 0) {
+            const int64_t lo = w.lo - s->part->row_lo;
+            const int shard = w.shard;
+            s->block = (dc_pairs_rows){.lo = w.lo, .n = w.n, .X = s->X + lo * s->d, .row = s->row + lo};
+            compare_block(s, shard, true);
+            next_block(s, &w);
+            mark_shard(s, shard, &w);
+        }
         DC_TRY(end_step(comm, s));
     }
 out:
@@ -459,37 +591,40 @@ static void send_to(const search *s, int to, size_t send, int from, size_t get)
     s->get[from] = get;
 }
 
-/* Gets block `index` of rank `from`, or none if it is -1, and gives rank `to` the one that it asks for. Collective. */
-static void exchange_block(dc_comm *comm, search *s, int from, int64_t index, int64_t rows, int to)
+/* Gets the block of the walk, or none, and gives rank `to` the one that it asks for. Collective. */
+static void exchange_block(dc_comm *comm, search *s, const walk *w, int to)
 {
-    int64_t asked = -1;
+    struct {
+        dc_gidx lo;
+        int64_t n;
+    } ask = {w->lo, w->n}, asked = {0};
     const size_t row = (size_t)s->d * sizeof *s->X;
-    send_to(s, from, sizeof index, to, sizeof asked);
-    dc_comm_alltoallv(comm, &index, s->send, &asked, s->get);
-    const int64_t lo = asked < 0 ? 0 : asked * s->capacity, n = asked < 0 ? 0 : DC_MIN(s->capacity, s->n - lo);
-    send_to(s, to, (size_t)n * row, from, (size_t)rows * row);
+    send_to(s, w->owner, sizeof ask, to, sizeof asked);
+    dc_comm_alltoallv(comm, &ask, s->send, &asked, s->get);
+    const int64_t lo = asked.n ? asked.lo - s->part->row_lo : 0;
+    send_to(s, to, (size_t)asked.n * row, w->owner, (size_t)w->n * row);
     dc_comm_alltoallv(comm, s->X + lo * s->d, s->send, s->block_X, s->get);
-    send_to(s, to, (size_t)n * sizeof *s->row, from, (size_t)rows * sizeof *s->row);
+    send_to(s, to, (size_t)asked.n * sizeof *s->row, w->owner, (size_t)w->n * sizeof *s->row);
     dc_comm_alltoallv(comm, s->row + lo, s->send, s->block_row, s->get);
-    s->block = (dc_pairs_rows){.n = rows, .X = s->block_X, .row = s->block_row};
-    if (index >= 0) s->block.lo = dc_part_rank_begin(s->part, from) + index * s->capacity;
+    s->block = (dc_pairs_rows){.lo = w->lo, .n = w->n, .X = s->block_X, .row = s->block_row};
 }
 
 /* This rank's rows with those of the rank `shift` before it. */
 static dc_status compare_with(dc_comm *comm, search *s, int shift)
 {
     dc_status st = DC_OK;
-    int from;
     const int to = (s->part->rank + shift) % s->part->P;
-    const int64_t blocks = blocks_before(s, shift, &from);
-    int64_t rows, next = 0;
+    walk w = begin_shift(s, shift);
     for (int64_t r = 0; r < s->rounds[shift]; r++) {
-        while (next < blocks && !needs_block(s, from, next, &rows)) next++;
-        const int64_t index = next < blocks ? next++ : -1;
-        if (index < 0) rows = 0;
-        DC_TRY_ALL(comm, make_room(s, rows));
-        exchange_block(comm, s, from, index, rows, to);
-        compare_block(s, false);
+        const int shard = w.shard;
+        const bool any = w.n > 0;
+        DC_TRY_ALL(comm, make_room(s, w.n));
+        exchange_block(comm, s, &w, to);
+        if (any) {
+            compare_block(s, shard, false);
+            next_block(s, &w);
+            mark_shard(s, shard, &w);
+        }
         DC_TRY(end_step(comm, s));
     }
 out:
@@ -503,6 +638,7 @@ static dc_status compare_all(dc_comm *comm, search *s)
     plan_rounds(comm, s);
     DC_TRY(compare_own(comm, s));
     for (int shift = 1; shift <= s->part->P / 2; shift++) DC_TRY(compare_with(comm, s, shift));
+    st = save(comm, s, false, true);
 out:
     return st;
 }
@@ -556,6 +692,7 @@ static void drop_rows(search *s)
     dc_mem_free(&s->row);
     dc_mem_free(&s->norm);
     dc_mem_free(&s->tile);
+    dc_mem_free(&s->shard_tile);
 }
 
 static dc_status find_groups(dc_comm *comm, search *s)
@@ -626,6 +763,7 @@ dc_status dc_duplicates_find(dc_comm *comm, const dc_duplicates_config *cfg, dc_
     DC_TRY_ALL(comm, take_result(&s));
     DC_TRY(bring_together(comm, &s));
     DC_TRY_ALL(comm, take(&s));
+    take_over(&s);
     DC_TRY(compare_all(comm, &s));
     count_pairs(comm, &s);
     drop_rows(&s);

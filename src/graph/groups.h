@@ -4,11 +4,6 @@
 
 #include "dcmpi/duplicates.h"
 
-/* An edge, found by any rank. */
-typedef struct {
-    dc_gidx a, b;
-} dc_edge;
-
 /* Sets kept, group, groups, largest and removed of *out, whose arrays [n] exist. second[n]: the row of a group for
  * which it is lowest is kept (ties: the first). Collective. Errors: DC_ERR_MEMORY, DC_STOPPED. */
 DC_CHECKED dc_status dc_groups_find(dc_comm *comm, const dc_part *part, const dc_edge *edge, int64_t n_edges,

@@ -141,9 +141,10 @@ static dc_status fill_quantiles(dc_h5 *h5, const dc_result *r)
     static const char name[] = "/clusters/distance_quantiles";
     const dc_gidx dims[] = {r->K, DC_STANDING_QUANTILES};
     if (!r->standing) return DC_OK;
-    const dc_status st = dc_h5_put(h5, name, DC_H5_F64, 2, dims, r->standing->quantile);
-    if (st != DC_OK) return st;
-    return dc_h5_put_attr_f64(h5, name, "quantiles", dc_standing_quantile, DC_STANDING_QUANTILES);
+    dc_status st = dc_h5_put(h5, name, DC_H5_F64, 2, dims, r->standing->quantile);
+    if (st == DC_OK) st = dc_h5_put_attr_f64(h5, name, "quantiles", dc_standing_quantile, DC_STANDING_QUANTILES);
+    if (st != DC_OK || !r->standing->quantile_rows) return st;
+    return dc_h5_put(h5, "/clusters/distance_rows", DC_H5_I64, 1, dims, r->standing->quantile_rows);
 }
 
 static dc_status fill_clusters(dc_h5 *h5, const dc_result *r)
