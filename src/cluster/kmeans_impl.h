@@ -65,8 +65,9 @@ void dc_km_rough_rows_release(dc_km_rough_rows *x);
 void dc_km_rough_load(const float *u, const float *square, const int32_t *index, int64_t n, int64_t d,
                       const dc_km_rough_rows *x);
 /* Sets x->few of n rows: the centres of run number `run`, of m centres, that may be the nearest, or may be up to
- * `reach` farther than the nearest, but at most a quarter farther. */
-void dc_km_rough_rule_out(const dc_km_rough *c, int64_t run, int64_t m, int64_t n, float reach,
+ * `reach` farther than the nearest, but at most a quarter farther. upper[n]: the score of the nearest is not above
+ * this. */
+void dc_km_rough_rule_out(const dc_km_rough *c, int64_t run, int64_t m, int64_t n, float reach, const float *upper,
                           const dc_km_rough_rows *x);
 
 /* ---- Rows and centres as the kernels see them (kmeans_tiles_kern.c) ---------------------------------------------- */
@@ -88,7 +89,7 @@ typedef struct {
     int gives_up;    /* so many tiles do without rough scores */
     int32_t *active; /* [TILE] rows whose nearest centre is looked for */
     float *square;   /* [TILE] at least |u|^2 */
-    int64_t stayed;  /* rows that kept their labels, so far */
+    float *upper;    /* [TILE] of each active row: no score of its nearest centre is above this */
     /* Only for sparse rows, DC_KM_GROUP of them: */
     int64_t *ptr;     /* [GROUP + 1] */
     float *val;       /* [GROUP x longest row] values times unit */
@@ -190,10 +191,11 @@ void dc_km_find_nearest(const dc_km_tiles *t, const dc_km_centers *c, int64_t fi
 
 /* What a restart knows of each row from the pass before: the nearest centre, and a distance that all others exceed. As
  * long as no centre has moved far, this proves that the label stays (Hamerly 2010). The few centres that have moved
- * farthest do not count; rows are compared with them. In units of the image. */
+ * farthest do not count; rows are compared with them. Distances are looked for in a sample of tiles, and everywhere as
+ * long as they keep enough labels there. In units of the image. */
 typedef struct {
     int32_t *label;   /* [n] local, owned */
-    float *beyond;    /* [n] local, owned: other centres are farther than beyond - moved */
+    float *beyond;    /* [n] local, owned: other centres are farther than beyond - moved; -INFINITY: not looked for */
     float *last;      /* [K x d] centres of the last pass, owned */
     double *move;     /* [K] how far they have moved since, owned */
     bool *is_fast;    /* [K] whether a centre is one of the few, owned */
@@ -203,11 +205,16 @@ typedef struct {
     float reach;      /* how far beyond the nearest centre others are looked for */
     bool known;       /* label and beyond are set */
     bool looked;      /* the pass before looked beyond the nearest centre */
+    bool everywhere;  /* in all tiles, not only in the sample */
+    int64_t asked;    /* rows of this pass of which a distance was known */
+    int64_t stayed;   /* how many of them kept their labels by it */
 } dc_km_stay;
 DC_CHECKED dc_status dc_km_stay_init(dc_km_stay *y, int64_t n, int64_t K, int64_t d);
 void dc_km_stay_release(dc_km_stay *y);
 /* Takes the centres [first, first + K) of the next pass. Threaded. */
 void dc_km_stay_move(dc_km_stay *y, const dc_km_tiles *t, const dc_km_centers *c, int64_t first);
+/* After the pass: decides where the next one looks. This only changes how long it takes. */
+void dc_km_stay_judge(dc_km_stay *y);
 
 /* One Lloyd pass of `groups` restarts. leaf[groups*K*d]: sums of the rows nearest to each centre, then
  * leaf[groups*K]: how many rows those are. */
@@ -360,7 +367,6 @@ typedef struct {
     double *total;         /* [per_pass*K*(d+1)], at least [d] */
     dc_km_stay *stay;      /* [R] by restart; NULL: not kept */
     dc_km_stay **stays;    /* [R] those of a pass */
-    int stay_rests;        /* so many passes do without */
     dc_sum *sum_assign;    /* [1 + K] */
     double *total_assign;  /* [1 + K] */
     float *distance;       /* [n] distance of every row to its nearest centre; used to re-seed empty clusters */

@@ -49,33 +49,11 @@ static void sparse_pass(dc_comm *comm, dc_km_restarts *a, int64_t groups)
 static dc_km_stay *const *stays_of(dc_km_restarts *a, int64_t s, int64_t groups)
 {
     if (!a->stay) return NULL;
-    if (a->stay_rests > 0) {
-        a->stay_rests--;
-        for (int64_t g = 0; g < groups; g++) a->stay[a->slots[s + g].id].known = false;
-        return NULL;
-    }
-    for (int t = 0; t < a->tiles.n_threads; t++) a->tiles.scratch[t].stayed = 0;
     for (int64_t g = 0; g < groups; g++) {
         a->stays[g] = &a->stay[a->slots[s + g].id];
         dc_km_stay_move(a->stays[g], &a->tiles, &a->images, g * a->K);
     }
     return a->stays;
-}
-
-/* After a pass with bounds: if those that it got kept few labels, the next passes do without. This only changes how
- * long a pass takes. */
-static void judge_stays(dc_km_restarts *a, int64_t groups)
-{
-    static const double WORTH = 0.3;
-    enum { RESTS = 3 };
-    int64_t stayed = 0, ready = 0;
-    for (int t = 0; t < a->tiles.n_threads; t++) stayed += a->tiles.scratch[t].stayed;
-    for (int64_t g = 0; g < groups; g++) {
-        ready += a->stays[g]->looked;
-        a->stays[g]->looked = a->stays[g]->reach > 0;
-        a->stays[g]->known = true;
-    }
-    if ((double)stayed < WORTH * (double)(ready * dc_part_rows(a->tiles.rows->part))) a->stay_rests = RESTS;
 }
 
 void dc_km_lloyd_pass(dc_comm *comm, dc_km_restarts *a, int64_t s, int64_t groups)
@@ -87,7 +65,7 @@ void dc_km_lloyd_pass(dc_comm *comm, dc_km_restarts *a, int64_t s, int64_t group
     }
     dc_km_lloyd ctx = {&a->tiles, &a->images, groups, stays_of(a, s, groups)};
     dc_sum_over_blocks(comm, a->sum, dc_km_block_lloyd, &ctx, a->total);
-    if (ctx.stay) judge_stays(a, groups);
+    for (int64_t g = 0; ctx.stay && g < groups; g++) dc_km_stay_judge(a->stays[g]);
 }
 
 void dc_km_assign_pass(dc_comm *comm, dc_km_restarts *a, int64_t s, int32_t *label, float *distance)

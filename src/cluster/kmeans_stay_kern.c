@@ -65,8 +65,17 @@ void dc_km_stay_move(dc_km_stay *y, const dc_km_tiles *t, const dc_km_centers *c
     const double move = find_fast(y, K, fast);
     for (int64_t i = 0; i < y->n_fast; i++) fast[i] += first;
     dc_km_rough_take(t, c, fast, y->n_fast, &y->fast);
-    y->looked = y->known && y->looked;
     y->moved = y->known ? y->moved + move : 0;
     y->reach = y->known ? (float)(REACH * move) : 0;
+    y->asked = y->stayed = 0;
     memcpy(y->last, at, (size_t)(K * d) * sizeof *at);
+}
+
+void dc_km_stay_judge(dc_km_stay *y)
+{
+    /* Looking beyond the nearest centre takes up to half as long again. */
+    static const double WORTH = 0.3;
+    if (y->looked && y->asked > 0) y->everywhere = (double)y->stayed >= WORTH * (double)y->asked;
+    y->looked = y->reach > 0;
+    y->known = true;
 }

@@ -39,6 +39,7 @@ static dc_status dense_init(dc_km_scratch *s, const dc_km_tiles *t)
         DC_TRY(dc_km_rough_rows_init(&s->rough, t->d));
         DC_TRY(dc_mem_alloc(&s->active, DC_KM_TILE, sizeof *s->active, "k-means tile"));
         DC_TRY(dc_mem_alloc(&s->square, DC_KM_TILE, sizeof *s->square, "k-means lengths of a tile"));
+        DC_TRY(dc_mem_alloc(&s->upper, DC_KM_TILE, sizeof *s->upper, "k-means distances of a tile"));
     }
     if (!t->rows->X) DC_TRY(dc_mem_alloc(&s->x, DC_KM_TILE * d, sizeof *s->x, "k-means tile"));
     DC_TRY(dc_mem_alloc(&s->u, DC_KM_TILE * d, sizeof *s->u, "k-means tile"));
@@ -69,6 +70,7 @@ static void scratch_release(dc_km_scratch *s)
     dc_km_rough_rows_release(&s->rough);
     dc_mem_free(&s->active);
     dc_mem_free(&s->square);
+    dc_mem_free(&s->upper);
     dc_mem_free(&s->ptr);
     dc_mem_free(&s->val);
     dc_mem_free(&s->row_score);
