@@ -104,7 +104,7 @@ static void many_rows(dc_comm *comm)
     free(X), free(U);
 }
 
-/* Few sums in one reduction: the restarts take turns. */
+/* Few sums in one reduction: the restarts take turns, or even the clusters of one do. */
 static void turns(dc_comm *comm)
 {
     enum { N = 1500, D = 5, K = 6 };
@@ -118,6 +118,12 @@ static void turns(dc_comm *comm)
     const dc_rows rows = dc_rows_of_array(&part, X + part.row_lo * D, &d);
     CHECK_OK(dc_kmeans(comm, &rows, &cfg, &one));
     CHECK_OK(dc_kmeans_from(comm, &rows, &cfg, 3 * K * (D + 1), NULL, &turn));
+    CHECK(same_global(&one, &turn, K, D));
+    dc_kmeans_result_release(&turn);
+    CHECK_OK(dc_kmeans_from(comm, &rows, &cfg, K * (D + 1) - 1, NULL, &turn));
+    CHECK(same_global(&one, &turn, K, D));
+    dc_kmeans_result_release(&turn);
+    CHECK_OK(dc_kmeans_from(comm, &rows, &cfg, 4 * D, NULL, &turn));
     CHECK(same_global(&one, &turn, K, D));
     dc_kmeans_result_release(&one);
     dc_kmeans_result_release(&turn);

@@ -30,7 +30,7 @@ dc_status dc_km_result_init(dc_kmeans_result *out, const dc_rows *rows, int64_t 
 {
     dc_status st = DC_OK;
     const size_t values = dc_mul_size((size_t)K, (size_t)rows->d);
-    DC_TRY(dc_mem_alloc(&out->centers, values, sizeof *out->centers, "k-means centres"));
+    DC_TRY(dc_mem_alloc_pages(&out->centers, values, sizeof *out->centers, "k-means centres"));
     DC_TRY(dc_mem_alloc(&out->labels, (size_t)dc_part_rows(rows->part), sizeof *out->labels, "k-means labels"));
     DC_TRY(dc_mem_alloc(&out->size, (size_t)K, sizeof *out->size, "k-means cluster sizes"));
 out:
@@ -84,7 +84,7 @@ static dc_status kmeans_init(dc_km_restarts *a, const dc_rows *rows, const dc_km
     DC_TRY(dc_mem_alloc(&a->centers, R * K, d * sizeof *a->centers, "k-means centres of all restarts"));
     DC_TRY(dc_km_runs_init(&a->images, &a->tiles, (int64_t)(pass / (d + 1)), a->K));
     DC_TRY(dc_mem_alloc(&a->slots, R, sizeof *a->slots, "k-means restarts"));
-    DC_TRY(dc_mem_alloc(&a->total, pass, sizeof *a->total, "k-means sums"));
+    DC_TRY(dc_mem_alloc_pages(&a->total, pass, sizeof *a->total, "k-means sums"));
     DC_TRY(dc_mem_alloc(&a->total_assign, 1 + K, sizeof *a->total_assign, "k-means sizes"));
     DC_TRY(dc_mem_alloc_pages(&a->distance, (size_t)dc_part_rows(part), sizeof *a->distance, "k-means distances"));
     DC_TRY(dc_mem_alloc(&a->mass, part->n_blocks, sizeof *a->mass, "k-means block masses"));
@@ -312,7 +312,7 @@ dc_status dc_kmeans(dc_comm *comm, const dc_rows *rows, const dc_kmeans_config *
 /* ---- Needs ------------------------------------------------------------------------------------------------------- */
 
 /* Bytes of the restarts, plus the larger of two needs that never coincide: that of seeding, and that of the sums over
- * all restarts (with the distances for empty clusters). Local. */
+ * all restarts with what is first written to after seeding (the lazy blocks). Local. */
 static dc_status measure(dc_km_restarts *a, const dc_rows *rows, const dc_kmeans_config *cfg, dc_kmeans_result *result,
                          dc_kmeans_needs *out)
 {

@@ -9,7 +9,8 @@
 /* Rows of a tile, and how many centres are scored at once unless K is larger. Both set the shape of the GEMM and
  * hence the bits of the result, so they are constants. */
 enum { DC_KM_TILE = 256, DC_KM_PANEL = 1024 };
-/* Doubles in one reduction, 32 MiB. If not all restarts fit into one, they take turns. */
+/* Doubles in one reduction, 32 MiB. If not all restarts fit into one, they take turns; if not even one does, its rows
+ * are labelled first, and its clusters summed in pieces. */
 enum { DC_KM_PASS_DOUBLES = 1 << 22 };
 /* Number of candidates that are drawn for each centre. */
 int64_t dc_km_trials(int64_t K);
@@ -122,6 +123,8 @@ typedef struct {
 } dc_km_tile;
 /* Applies shift and unit to a row x[d] with a single rounding, as both products are exact. */
 void dc_km_shift_row(const dc_km_tiles *t, const float *x, float *u);
+/* Local rows [lo, lo + n) as they are; x[n x d] holds them unless they lie in an array. */
+const float *dc_km_rows(const dc_km_tiles *t, int64_t lo, int64_t n, float *x);
 /* Loads local rows from lo up to hi, or as many as one tile holds: sets x, u and length. */
 dc_km_tile dc_km_load(const dc_km_tiles *t, int64_t lo, int64_t hi, dc_km_scratch *s);
 /* Copies local row `row`, as it is, to out. */
@@ -226,16 +229,25 @@ typedef struct {
 } dc_km_lloyd;
 void dc_km_block_lloyd(void *ctx, const dc_block *block, int thread, double *leaf);
 
-/* The labels of one Lloyd pass of `groups` restarts, and how many rows each cluster has. Their sums are formed column
- * by column (csr_sum.h); dc_km_add_value is the addition. */
+/* The labels of one Lloyd pass of `groups` restarts, and how many rows each cluster has. The sums of sparse rows are
+ * formed column by column (csr_sum.h); dc_km_add_value is the addition. */
 typedef struct {
     int64_t groups, K;
-    int32_t *label; /* [n x groups] local */
-    int64_t *count; /* [groups x K] of this rank */
+    int32_t *label;          /* [n x groups] local */
+    int64_t *count;          /* [groups x K] of this rank */
+    dc_km_stay *const *stay; /* [groups]; NULL: every label is looked for */
 } dc_km_labels;
 /* Threaded. */
 void dc_km_label_rows(const dc_km_tiles *t, const dc_km_centers *centers, const dc_km_labels *out);
 void dc_km_add_value(const void *labels, int64_t column, int64_t row, float value, double *leaf);
+
+/* Clusters [first, first + count) of rows that have labels. leaf[count*d]: sums of their rows. */
+typedef struct {
+    const dc_km_tiles *tiles;
+    const int32_t *label; /* [n] local */
+    int64_t first, count;
+} dc_km_piece;
+void dc_km_block_piece(void *ctx, const dc_block *block, int thread, double *leaf);
 
 /* Finds the nearest of K centres for every row. leaf[0]: inertia, leaf[1 + k]: rows of cluster k. */
 typedef struct {
@@ -360,9 +372,10 @@ typedef struct {
     int64_t active;
     int64_t pass_doubles;  /* most doubles in one reduction */
     int64_t per_pass;      /* restarts in one reduction */
-    dc_sum *sum;           /* [per_pass*K*(d+1)]; NULL for sparse rows */
+    int64_t piece;         /* clusters summed together, if not all of a restart are, else 0 */
+    dc_sum *sum;           /* [per_pass*K*(d+1)] or [piece*d]; NULL for sparse rows */
     dc_csr_sum *by_column; /* for sparse rows, per_pass*K sums; NULL for others */
-    dc_km_labels labels;   /* for sparse rows, of a pass */
+    dc_km_labels labels;   /* for sparse rows or pieces, of a pass */
     double *turned;        /* [K x d] for sparse rows, the sums of a restart */
     double *total;         /* [per_pass*K*(d+1)], at least [d] */
     dc_km_stay *stay;      /* [R] by restart; NULL: not kept */

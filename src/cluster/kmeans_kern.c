@@ -413,7 +413,7 @@ static void label_block(const dc_km_tiles *t, const dc_km_centers *centers, cons
     for (int64_t lo = block->lo; lo < block->hi; lo += DC_KM_TILE) {
         const dc_km_tile tile = dc_km_load(t, lo, block->hi, s);
         for (int64_t g = 0; g < groups; g++) {
-            find_of_group(t, centers, g, groups, &tile, s, NULL);
+            find_of_group(t, centers, g, groups, &tile, s, out->stay ? out->stay[g] : NULL);
             for (int64_t i = 0; i < tile.n; i++) out->label[(lo + i) * groups + g] = s->label[i];
         }
     }
@@ -441,6 +441,20 @@ void dc_km_add_value(const void *labels, int64_t column, int64_t row, float valu
     const dc_km_labels *a = labels;
     const int32_t *label = a->label + row * a->groups;
     for (int64_t g = 0; g < a->groups; g++) leaf[g * a->K + label[g]] += (double)value;
+}
+
+void dc_km_block_piece(void *ctx, const dc_block *block, int thread, double *leaf)
+{
+    const dc_km_piece *a = ctx;
+    const dc_km_tiles *t = a->tiles;
+    for (int64_t lo = block->lo; lo < block->hi; lo += DC_KM_TILE) {
+        const int64_t n = DC_MIN(block->hi - lo, (int64_t)DC_KM_TILE), d = t->d;
+        const float *x = dc_km_rows(t, lo, n, t->scratch[thread].x);
+        for (int64_t i = 0; i < n; i++) {
+            const int64_t k = a->label[lo + i] - a->first;
+            if (k >= 0 && k < a->count) add_row(x + i * d, d, leaf + k * d);
+        }
+    }
 }
 
 void dc_km_block_assign(void *ctx, const dc_block *block, int thread, double *leaf)

@@ -32,15 +32,21 @@ dc_km_sums dc_km_sums_of(const dc_km_restarts *a, int64_t groups, int64_t g)
     return (dc_km_sums){a->turned, count};
 }
 
-/* Sparse rows are labelled first; then each column is summed, which takes neither time nor memory for zeros.
+/* Labels and counts the rows first, then sums them. Sparse rows are summed column by column, which takes neither time
+ * nor memory for zeros; others a piece of the clusters at a time, the last of which may overlap the one before.
  * Collective. */
-static void sparse_pass(dc_comm *comm, dc_km_restarts *a, int64_t groups)
+static void labelled_pass(dc_comm *comm, dc_km_restarts *a, int64_t groups, dc_km_stay *const *stay)
 {
     const int64_t m = groups * a->K;
     double *count = a->total + m * a->d;
     a->labels.groups = groups;
+    a->labels.stay = stay;
     dc_km_label_rows(&a->tiles, &a->images, &a->labels);
-    dc_csr_sum_total(comm, a->by_column, (size_t)m, dc_km_add_value, &a->labels, a->total);
+    if (a->by_column) dc_csr_sum_total(comm, a->by_column, (size_t)m, dc_km_add_value, &a->labels, a->total);
+    for (int64_t k = 0; !a->by_column && k < m; k += a->piece) {
+        dc_km_piece ctx = {&a->tiles, a->labels.label, DC_MIN(k, m - a->piece), a->piece};
+        dc_sum_over_blocks(comm, a->sum, dc_km_block_piece, &ctx, a->total + ctx.first * a->d);
+    }
     dc_comm_sum_i64(comm, a->labels.count, (size_t)m);
     for (int64_t k = 0; k < m; k++) count[k] = (double)a->labels.count[k];
 }
@@ -59,12 +65,11 @@ static dc_km_stay *const *stays_of(dc_km_restarts *a, int64_t s, int64_t groups)
 void dc_km_lloyd_pass(dc_comm *comm, dc_km_restarts *a, int64_t s, int64_t groups)
 {
     dc_km_project(&a->tiles, dc_km_slot_centers(a, s), groups * a->K, &a->images);
-    if (a->by_column) {
-        sparse_pass(comm, a, groups);
-        return;
-    }
     dc_km_lloyd ctx = {&a->tiles, &a->images, groups, stays_of(a, s, groups)};
-    dc_sum_over_blocks(comm, a->sum, dc_km_block_lloyd, &ctx, a->total);
+    if (a->by_column || a->piece)
+        labelled_pass(comm, a, groups, ctx.stay);
+    else
+        dc_sum_over_blocks(comm, a->sum, dc_km_block_lloyd, &ctx, a->total);
     for (int64_t g = 0; ctx.stay && g < groups; g++) dc_km_stay_judge(a->stays[g]);
 }
 
@@ -228,18 +233,38 @@ static void iterate(dc_comm *comm, dc_km_restarts *a)
         if (a->slots[s].finished) swap_slots(a, s, --a->active);
 }
 
-/* Room for the labels and sums of a pass; the first pass is the largest. */
-static dc_status make_sparse_pass(dc_km_restarts *a)
+/* Room for the labels of a pass; the first pass is the largest. */
+static dc_status take_labels(dc_km_restarts *a)
 {
     dc_status st = DC_OK;
     const size_t m = (size_t)(a->per_pass * a->K), n = (size_t)dc_part_rows(a->tiles.rows->part);
-    if (a->by_column) return DC_OK;
     a->labels.K = a->K;
     DC_TRY(dc_mem_alloc_raw(&a->labels.label, dc_mul_size(n, (size_t)a->per_pass), sizeof *a->labels.label,
                             "k-means labels of all restarts"));
     DC_TRY(dc_mem_alloc(&a->labels.count, m, sizeof *a->labels.count, "k-means sizes"));
+out:
+    return st;
+}
+
+static dc_status make_sparse_pass(dc_km_restarts *a)
+{
+    dc_status st = DC_OK;
+    const size_t m = (size_t)(a->per_pass * a->K);
+    if (a->by_column) return DC_OK;
+    DC_TRY(take_labels(a));
     DC_TRY(dc_mem_alloc(&a->turned, (size_t)(a->K * a->d), sizeof *a->turned, "k-means sums"));
     DC_TRY(dc_csr_sum_create(&a->by_column, a->tiles.rows->part, a->tiles.csr, m));
+out:
+    return st;
+}
+
+static dc_status make_pieces(dc_km_restarts *a)
+{
+    dc_status st = DC_OK;
+    if (a->piece) return DC_OK;
+    a->piece = DC_MIN(a->K, DC_MAX(1, a->pass_doubles / DC_MAX(a->d, (int64_t)1)));
+    DC_TRY(take_labels(a));
+    DC_TRY(dc_sum_create(&a->sum, a->tiles.rows->part, (size_t)(a->piece * a->d)));
 out:
     return st;
 }
@@ -249,6 +274,7 @@ dc_status dc_km_make_pass(dc_km_restarts *a, int64_t restarts)
     const int64_t doubles = a->K * (a->d + 1);
     a->per_pass = DC_MAX(1, DC_MIN(restarts, a->pass_doubles / doubles));
     if (a->tiles.csr) return make_sparse_pass(a);
+    if (doubles > a->pass_doubles) return make_pieces(a);
     dc_sum_destroy(&a->sum);
     return dc_sum_create(&a->sum, a->tiles.rows->part, (size_t)(a->per_pass * doubles));
 }

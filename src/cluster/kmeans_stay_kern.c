@@ -13,7 +13,7 @@ dc_status dc_km_stay_init(dc_km_stay *y, int64_t n, int64_t K, int64_t d)
     *y = (dc_km_stay){0};
     DC_TRY(dc_mem_alloc_pages(&y->label, (size_t)n, sizeof *y->label, "k-means labels of a restart"));
     DC_TRY(dc_mem_alloc_pages(&y->beyond, (size_t)n, sizeof *y->beyond, "k-means bounds of a restart"));
-    DC_TRY(dc_mem_alloc(&y->last, dc_mul_size((size_t)K, (size_t)d), sizeof *y->last, "k-means centres before"));
+    DC_TRY(dc_mem_alloc_pages(&y->last, dc_mul_size((size_t)K, (size_t)d), sizeof *y->last, "k-means centres before"));
     DC_TRY(dc_mem_alloc(&y->move, (size_t)K, sizeof *y->move, "k-means moves of centres"));
     DC_TRY(dc_mem_alloc(&y->is_fast, (size_t)K, sizeof *y->is_fast, "k-means moves of centres"));
     DC_TRY(dc_km_rough_init(&y->fast, DC_KM_FAST, DC_KM_FAST, d));

@@ -166,7 +166,7 @@ void dc_km_shift_row(const dc_km_tiles *t, const float *restrict x, float *restr
     for (int64_t c = 0; c < t->d; c++) u[c] = x[c] * unit - shift[c] * unit;
 }
 
-static const float *load_rows(const dc_km_tiles *t, int64_t lo, int64_t n, float *x)
+const float *dc_km_rows(const dc_km_tiles *t, int64_t lo, int64_t n, float *x)
 {
     if (t->rows->X) return t->rows->X + lo * t->d;
     t->rows->rows(t->rows->ctx, lo, n, x);
@@ -176,7 +176,7 @@ static const float *load_rows(const dc_km_tiles *t, int64_t lo, int64_t n, float
 dc_km_tile dc_km_load(const dc_km_tiles *t, int64_t lo, int64_t hi, dc_km_scratch *s)
 {
     const int64_t n = DC_MIN(hi - lo, (int64_t)DC_KM_TILE), d = t->d;
-    const dc_km_tile tile = {.lo = lo, .n = n, .x = t->csr ? NULL : load_rows(t, lo, n, s->x)};
+    const dc_km_tile tile = {.lo = lo, .n = n, .x = t->csr ? NULL : dc_km_rows(t, lo, n, s->x)};
     if (t->csr) {
         dc_km_sparse_load(t, &tile, s);
         return tile;
@@ -196,7 +196,7 @@ void dc_km_row(const dc_km_tiles *t, int64_t row, float *out)
         dc_csr_rows(t->csr, row, 1, out);
         return;
     }
-    const float *x = load_rows(t, row, 1, out);
+    const float *x = dc_km_rows(t, row, 1, out);
     if (x != out) memcpy(out, x, (size_t)t->d * sizeof *out);
 }
 
@@ -269,7 +269,7 @@ void dc_km_block_columns(void *ctx, const dc_block *block, int thread, double *l
     }
     for (int64_t lo = block->lo; lo < block->hi; lo += DC_KM_TILE) {
         const int64_t n = DC_MIN(block->hi - lo, (int64_t)DC_KM_TILE);
-        const float *restrict x = load_rows(t, lo, n, s->x);
+        const float *restrict x = dc_km_rows(t, lo, n, s->x);
         for (int64_t i = 0; i < n; i++)
             for (int64_t c = 0; c < t->d; c++) leaf[c] += (double)x[i * t->d + c];
     }
@@ -285,7 +285,7 @@ void dc_km_block_squares(void *ctx, const dc_block *block, int thread, double *l
     }
     for (int64_t lo = block->lo; lo < block->hi; lo += DC_KM_TILE) {
         const int64_t n = DC_MIN(block->hi - lo, (int64_t)DC_KM_TILE);
-        const float *x = load_rows(t, lo, n, s->x);
+        const float *x = dc_km_rows(t, lo, n, s->x);
         for (int64_t i = 0; i < n; i++) leaf[0] += dc_km_distance(x + i * t->d, t->shift, t->d);
     }
 }
