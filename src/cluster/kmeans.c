@@ -49,7 +49,8 @@ static void kmeans_release(dc_km_restarts *a)
     dc_mem_free(&a->total);
     dc_mem_free(&a->total_assign);
     dc_mem_free(&a->distance);
-    dc_mem_free(&a->mass);
+    dc_mem_free(&a->far.row);
+    dc_mem_free(&a->far.moved);
     dc_sum_destroy(&a->sum);
     dc_csr_sum_destroy(&a->by_column);
     dc_mem_free(&a->labels.label);
@@ -87,7 +88,9 @@ static dc_status kmeans_init(dc_km_restarts *a, const dc_rows *rows, const dc_km
     DC_TRY(dc_mem_alloc_pages(&a->total, pass, sizeof *a->total, "k-means sums"));
     DC_TRY(dc_mem_alloc(&a->total_assign, 1 + K, sizeof *a->total_assign, "k-means sizes"));
     DC_TRY(dc_mem_alloc_pages(&a->distance, (size_t)dc_part_rows(part), sizeof *a->distance, "k-means distances"));
-    DC_TRY(dc_mem_alloc(&a->mass, part->n_blocks, sizeof *a->mass, "k-means block masses"));
+    a->far.room = DC_MIN(dc_part_rows(part) + 1, (int64_t)DC_KM_FAR);
+    DC_TRY(dc_mem_alloc(&a->far.row, (size_t)a->far.room, sizeof *a->far.row, "k-means farthest rows"));
+    DC_TRY(dc_mem_alloc(&a->far.moved, K, sizeof *a->far.moved, "k-means empty clusters"));
     DC_TRY(dc_sum_create(&a->sum_assign, part, 1 + K));
     for (int r = 0; r < cfg->n_init; r++) a->slots[r].id = r;
     DC_TRY(stays_init(a));

@@ -359,6 +359,21 @@ typedef struct {
     int64_t id, iterations, converged, finished;
 } dc_km_slot;
 
+/* A row that is far from its nearest centre. */
+typedef struct {
+    float distance; /* squared, in units of the image; not below the distance from the nearest centre */
+    int64_t row;    /* local */
+    int64_t seen;   /* so many of the moved centres are taken into account */
+} dc_km_far_row;
+/* The rows to which centres of empty clusters may move (kmeans_reseed.c). */
+enum { DC_KM_FAR = 4096 };
+typedef struct {
+    dc_km_far_row *row; /* [room], owned */
+    int64_t n, room;
+    dc_km_far_row last; /* rows outside come after it */
+    int64_t *moved;     /* [K] clusters whose centres have moved, owned */
+} dc_km_far;
+
 typedef struct {
     const dc_kmeans_config *cfg;
     dc_km_tiles tiles;
@@ -383,7 +398,7 @@ typedef struct {
     dc_sum *sum_assign;    /* [1 + K] */
     double *total_assign;  /* [1 + K] */
     float *distance;       /* [n] distance of every row to its nearest centre; used to re-seed empty clusters */
-    double *mass;          /* [n_blocks] sums of `distance`, not used */
+    dc_km_far far;
     int64_t reseeded;
 } dc_km_restarts;
 /* Sums [K x d] and counts [K] of the clusters of restart g of the last pass over `groups` restarts; valid until the
@@ -402,6 +417,10 @@ void dc_km_lloyd_pass(dc_comm *comm, dc_km_restarts *a, int64_t s, int64_t group
 /* Finds the nearest centre of slot s for every row; puts inertia and sizes into a->total_assign. label, distance: as in
  * dc_km_assign. Collective. */
 void dc_km_assign_pass(dc_comm *comm, dc_km_restarts *a, int64_t s, int32_t *label, float *distance);
+/* For each empty cluster of a restart, one after the other: moves its centre to the row that is then farthest from its
+ * nearest centre (kmeans_reseed.c). Returns how many it moved; the rest stay if all rows lie on centres. a->distance
+ * holds the distances of the rows to the centres [K x d]; counts[K]: sizes. Collective. */
+int64_t dc_km_reseed(dc_comm *comm, dc_km_restarts *a, float *centers, const double *counts);
 /* Inertia of one restart: sum |x|^2 - 2 sum c.S + sum n |c|^2, all relative to the shift. */
 double dc_km_inertia(const dc_km_restarts *a, const float *centers, const dc_km_sums *sums);
 /* Makes room for `restarts` restarts in one reduction, or for as many as fit. Local. */

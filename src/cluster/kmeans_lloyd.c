@@ -119,58 +119,7 @@ static double move_centers(const dc_km_restarts *a, float *centers, const dc_km_
     return shift;
 }
 
-/* ---- Empty clusters --------------------------------------------------------------------------------------------- */
-
-/* Global row with the largest a->distance (ties: lowest row), -1 if all are 0. Collective. */
-static dc_gidx farthest_row(dc_comm *comm, const dc_km_restarts *a)
-{
-    const dc_part *part = a->tiles.rows->part;
-    const int64_t n = dc_part_rows(part);
-    int64_t local = -1;
-    double largest = 0;
-    for (int64_t i = 0; i < n; i++) {
-        if ((double)a->distance[i] <= largest) continue;
-        largest = (double)a->distance[i];
-        local = i;
-    }
-    const double mine = largest;
-    dc_comm_max_f64(comm, &largest, 1);
-    if (largest <= 0) return -1;
-    dc_gidx row = local >= 0 && mine == largest ? part->row_lo + local : INT64_MAX;
-    dc_comm_min_i64(comm, &row, 1);
-    return row;
-}
-
-/* Moves centre k of slot s to a row, and lowers the distance of each row that is nearer to the moved centre.
- * Collective. */
-static void move_to_row(dc_comm *comm, dc_km_restarts *a, int64_t s, int64_t k, dc_gidx row)
-{
-    const dc_part *part = a->tiles.rows->part;
-    const bool mine = row >= part->row_lo && row < part->row_hi;
-    float *mu = dc_km_slot_centers(a, s) + k * a->d;
-    memset(mu, 0, (size_t)a->d * sizeof *mu);
-    if (mine) dc_km_row(&a->tiles, row - part->row_lo, mu);
-    dc_comm_sum_f32(comm, mu, (size_t)a->d);
-    dc_km_project(&a->tiles, mu, 1, &a->images);
-    dc_km_lower(&a->tiles, &a->images, 1, a->distance, a->mass);
-    if (mine) a->distance[row - part->row_lo] = 0;
-}
-
-/* For each empty cluster of slot s, one after the other: moves its centre to the row that is then farthest from its
- * nearest centre. Returns how many it moved. Collective. */
-static int64_t reseed(dc_comm *comm, dc_km_restarts *a, int64_t s, const double *counts)
-{
-    int64_t moved = 0;
-    dc_km_assign_pass(comm, a, s, NULL, a->distance);
-    for (int64_t k = 0; k < a->K; k++) {
-        if (counts[k] > 0) continue;
-        const dc_gidx row = farthest_row(comm, a);
-        if (row < 0) break;
-        move_to_row(comm, a, s, k, row);
-        moved++;
-    }
-    return moved;
-}
+/* ---- Iterations ------------------------------------------------------------------------------------------------- */
 
 static bool any_empty(const double *counts, int64_t K)
 {
@@ -179,12 +128,18 @@ static bool any_empty(const double *counts, int64_t K)
     return false;
 }
 
-/* ---- Iterations ------------------------------------------------------------------------------------------------- */
+/* Gives empty clusters of slot s new centres; returns how many. Collective. */
+static int64_t reseed(dc_comm *comm, dc_km_restarts *a, int64_t s, const double *counts)
+{
+    if (!any_empty(counts, a->K)) return 0;
+    dc_km_assign_pass(comm, a, s, NULL, a->distance);
+    return dc_km_reseed(comm, a, dc_km_slot_centers(a, s), counts);
+}
 
 static void update_slot(dc_comm *comm, dc_km_restarts *a, int64_t s, const dc_km_sums *sums)
 {
     const double shift = move_centers(a, dc_km_slot_centers(a, s), sums);
-    const int64_t moved = any_empty(sums->count, a->K) ? reseed(comm, a, s, sums->count) : 0;
+    const int64_t moved = reseed(comm, a, s, sums->count);
     a->reseeded += moved;
     a->slots[s].iterations++;
     a->slots[s].converged = shift <= a->tol && moved == 0;
