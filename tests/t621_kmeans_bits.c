@@ -2,6 +2,7 @@
  * duplicates, re-seeded clusters. Seed 1.
  * ranks: 1 2 3 5
  * threads: 2 */
+#include <math.h>
 #include <omp.h>
 
 #include "../src/cluster/kmeans_impl.h"
@@ -104,7 +105,7 @@ static void many_rows(dc_comm *comm)
     free(X), free(U);
 }
 
-/* Few sums in one reduction: the restarts take turns. */
+/* Few sums in one reduction: the restarts take turns, or even the clusters of one do. */
 static void turns(dc_comm *comm)
 {
     enum { N = 1500, D = 5, K = 6 };
@@ -119,8 +120,45 @@ static void turns(dc_comm *comm)
     CHECK_OK(dc_kmeans(comm, &rows, &cfg, &one));
     CHECK_OK(dc_kmeans_from(comm, &rows, &cfg, 3 * K * (D + 1), NULL, &turn));
     CHECK(same_global(&one, &turn, K, D));
+    dc_kmeans_result_release(&turn);
+    CHECK_OK(dc_kmeans_from(comm, &rows, &cfg, K * (D + 1) - 1, NULL, &turn));
+    CHECK(same_global(&one, &turn, K, D));
+    dc_kmeans_result_release(&turn);
+    CHECK_OK(dc_kmeans_from(comm, &rows, &cfg, 4 * D, NULL, &turn));
+    CHECK(same_global(&one, &turn, K, D));
     dc_kmeans_result_release(&one);
     dc_kmeans_result_release(&turn);
+}
+
+/* Many empty clusters in one iteration: their centres move to the farthest rows one after the other, as naive loops
+ * say. The farthest rows, more than a pool of them holds, lie close together. */
+static void many_empty(dc_comm *comm)
+{
+    enum { N = 3 * DC_KM_FAR, NEAR = DC_KM_FAR / 2, D = 3, K = 60, USED = 8 };
+    static float X[N * D], start[K * D];
+    static double nearest[N];
+    const int64_t d = D;
+    dc_part part;
+    dc_kmeans_result r;
+    int64_t wrong = 0;
+    t6_normal(X, N * D, 7, 0, 1);
+    for (int64_t i = 0; i < K * D; i++) start[i] = i < USED * D ? X[i] : -1000;
+    for (int64_t i = NEAR * D; i < N * D; i++) X[i] += 50;
+    CHECK_OK(dc_part_init(&part, N, 8, dc_comm_size(comm), dc_comm_rank(comm)));
+    const dc_rows rows = dc_rows_of_array(&part, X + part.row_lo * D, &d);
+    const dc_kmeans_config cfg = {.K = K, .n_init = 1, .max_iter = 1, .tol = 0, .seed = 1};
+    CHECK_OK(dc_kmeans_from(comm, &rows, &cfg, DC_KM_PASS_DOUBLES, start, &r));
+    CHECK_INT(r.reseeded, K - USED);
+    for (int64_t i = 0; i < N; i++) nearest[i] = INFINITY;
+    for (int64_t k = 0; k < K; k++) {
+        int64_t farthest = 0;
+        for (int64_t i = 0; i < N; i++)
+            if (nearest[i] > nearest[farthest]) farthest = i;
+        if (k >= USED) wrong += memcmp(r.centers + k * D, X + farthest * D, D * sizeof *X) != 0;
+        for (int64_t i = 0; i < N; i++) nearest[i] = fmin(nearest[i], dc_km_distance(X + i * D, r.centers + k * D, D));
+    }
+    CHECK_INT(wrong, 0);
+    dc_kmeans_result_release(&r);
 }
 
 static void duplicates(dc_comm *comm)
@@ -166,6 +204,7 @@ int main(void)
     few_rows(comm);
     many_rows(comm);
     turns(comm);
+    many_empty(comm);
     duplicates(comm);
     reseeded(comm);
     return check_done_all(&comm);

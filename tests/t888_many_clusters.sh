@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # 20,000 clusters of 60,000 rows with names, ids and classes: nothing that runs after k-means makes an array of rows x clusters or
 # clusters x clusters (memory, as announced), takes a line per cluster, or minutes: scores, standing, topics, a cap, summary,
-# predict, check, export, dedup.
+# predict, check, export, dedup. And 100,000 clusters of wide rows need a small multiple of their centres.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -39,4 +39,8 @@ run 2 1 dedup many/run.h5 --cosine=0.9999 --on=input --output=dedup.h5
 expect_exit 0 "dedup"
 run_cmd /usr/bin/python3 "$root/tools/export.py" many/run.h5 rows.csv
 expect_exit 0 "export"
+run 2 1 kmeans --input.data=builtin:embeddings,rows=1000000,width=768,type=float16 --input.scale=none --cluster.clusters=100000 \
+    --cluster.n_init=1 --run.output=wide --dry-run
+work=$(sed -nE 's/.*memory +about .*, work ([0-9.]+)\).*/\1/p' "$out")
+is "$(py "print($work > 1, $work < 11 * 100000 * 768 * 4 / 2**30)")" "True True" "100,000 centres of 768 columns take less than eleven times their size"
 done_testing

@@ -66,9 +66,10 @@ typedef struct {
  * rows and their scores per thread; from 64 clusters on 2 n more (kmeans.c, stays_init); about (threads + log2(blocks))
  * copies of the sums, which are K*(d+1) doubles per restart. With sparse rows instead 16 rows and the scores per
  * thread, the stored values once more, the labels of the restarts of a pass, and one copy of the sums, with several
- * ranks about four. A pass handles as many restarts as fit into 32 MiB of sums (at least one), so an iteration with
- * K*(d+1)*n_init beyond 4M takes several passes. Errors: DC_ERR_DATA if K > N; DC_ERR_MEMORY. `out` needs no initial
- * value and is empty after an error. */
+ * ranks about four. A pass handles as many restarts as fit into 32 MiB of sums, so an iteration with K*(d+1)*n_init
+ * beyond 4M takes several passes. Of sums beyond that per restart there is one copy: rows are labelled in a pass (n
+ * numbers more), and as many clusters as fit are summed in each of the next. Errors: DC_ERR_DATA if K > N;
+ * DC_ERR_MEMORY. `out` needs no initial value and is empty after an error. */
 DC_CHECKED dc_status dc_kmeans(dc_comm *comm, const dc_rows *rows, const dc_kmeans_config *cfg, dc_kmeans_result *out);
 void dc_kmeans_result_release(dc_kmeans_result *r);
 /* Memory that dc_kmeans() needs for rows of d values, measured in a rehearsal (mem.h). csr: what is known of the rows

@@ -30,7 +30,7 @@ dc_status dc_km_result_init(dc_kmeans_result *out, const dc_rows *rows, int64_t 
 {
     dc_status st = DC_OK;
     const size_t values = dc_mul_size((size_t)K, (size_t)rows->d);
-    DC_TRY(dc_mem_alloc(&out->centers, values, sizeof *out->centers, "k-means centres"));
+    DC_TRY(dc_mem_alloc_pages(&out->centers, values, sizeof *out->centers, "k-means centres"));
     DC_TRY(dc_mem_alloc(&out->labels, (size_t)dc_part_rows(rows->part), sizeof *out->labels, "k-means labels"));
     DC_TRY(dc_mem_alloc(&out->size, (size_t)K, sizeof *out->size, "k-means cluster sizes"));
 out:
@@ -49,7 +49,8 @@ static void kmeans_release(dc_km_restarts *a)
     dc_mem_free(&a->total);
     dc_mem_free(&a->total_assign);
     dc_mem_free(&a->distance);
-    dc_mem_free(&a->mass);
+    dc_mem_free(&a->far.row);
+    dc_mem_free(&a->far.moved);
     dc_sum_destroy(&a->sum);
     dc_csr_sum_destroy(&a->by_column);
     dc_mem_free(&a->labels.label);
@@ -84,10 +85,12 @@ static dc_status kmeans_init(dc_km_restarts *a, const dc_rows *rows, const dc_km
     DC_TRY(dc_mem_alloc(&a->centers, R * K, d * sizeof *a->centers, "k-means centres of all restarts"));
     DC_TRY(dc_km_runs_init(&a->images, &a->tiles, (int64_t)(pass / (d + 1)), a->K));
     DC_TRY(dc_mem_alloc(&a->slots, R, sizeof *a->slots, "k-means restarts"));
-    DC_TRY(dc_mem_alloc(&a->total, pass, sizeof *a->total, "k-means sums"));
+    DC_TRY(dc_mem_alloc_pages(&a->total, pass, sizeof *a->total, "k-means sums"));
     DC_TRY(dc_mem_alloc(&a->total_assign, 1 + K, sizeof *a->total_assign, "k-means sizes"));
     DC_TRY(dc_mem_alloc_pages(&a->distance, (size_t)dc_part_rows(part), sizeof *a->distance, "k-means distances"));
-    DC_TRY(dc_mem_alloc(&a->mass, part->n_blocks, sizeof *a->mass, "k-means block masses"));
+    a->far.room = DC_MIN(dc_part_rows(part) + 1, (int64_t)DC_KM_FAR);
+    DC_TRY(dc_mem_alloc(&a->far.row, (size_t)a->far.room, sizeof *a->far.row, "k-means farthest rows"));
+    DC_TRY(dc_mem_alloc(&a->far.moved, K, sizeof *a->far.moved, "k-means empty clusters"));
     DC_TRY(dc_sum_create(&a->sum_assign, part, 1 + K));
     for (int r = 0; r < cfg->n_init; r++) a->slots[r].id = r;
     DC_TRY(stays_init(a));
@@ -312,7 +315,7 @@ dc_status dc_kmeans(dc_comm *comm, const dc_rows *rows, const dc_kmeans_config *
 /* ---- Needs ------------------------------------------------------------------------------------------------------- */
 
 /* Bytes of the restarts, plus the larger of two needs that never coincide: that of seeding, and that of the sums over
- * all restarts (with the distances for empty clusters). Local. */
+ * all restarts with what is first written to after seeding (the lazy blocks). Local. */
 static dc_status measure(dc_km_restarts *a, const dc_rows *rows, const dc_kmeans_config *cfg, dc_kmeans_result *result,
                          dc_kmeans_needs *out)
 {

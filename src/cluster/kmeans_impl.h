@@ -9,7 +9,8 @@
 /* Rows of a tile, and how many centres are scored at once unless K is larger. Both set the shape of the GEMM and
  * hence the bits of the result, so they are constants. */
 enum { DC_KM_TILE = 256, DC_KM_PANEL = 1024 };
-/* Doubles in one reduction, 32 MiB. If not all restarts fit into one, they take turns. */
+/* Doubles in one reduction, 32 MiB. If not all restarts fit into one, they take turns; if not even one does, its rows
+ * are labelled first, and its clusters summed in pieces. */
 enum { DC_KM_PASS_DOUBLES = 1 << 22 };
 /* Number of candidates that are drawn for each centre. */
 int64_t dc_km_trials(int64_t K);
@@ -65,8 +66,9 @@ void dc_km_rough_rows_release(dc_km_rough_rows *x);
 void dc_km_rough_load(const float *u, const float *square, const int32_t *index, int64_t n, int64_t d,
                       const dc_km_rough_rows *x);
 /* Sets x->few of n rows: the centres of run number `run`, of m centres, that may be the nearest, or may be up to
- * `reach` farther than the nearest, but at most a quarter farther. */
-void dc_km_rough_rule_out(const dc_km_rough *c, int64_t run, int64_t m, int64_t n, float reach,
+ * `reach` farther than the nearest, but at most a quarter farther. upper[n]: the score of the nearest is not above
+ * this. */
+void dc_km_rough_rule_out(const dc_km_rough *c, int64_t run, int64_t m, int64_t n, float reach, const float *upper,
                           const dc_km_rough_rows *x);
 
 /* ---- Rows and centres as the kernels see them (kmeans_tiles_kern.c) ---------------------------------------------- */
@@ -88,7 +90,7 @@ typedef struct {
     int gives_up;    /* so many tiles do without rough scores */
     int32_t *active; /* [TILE] rows whose nearest centre is looked for */
     float *square;   /* [TILE] at least |u|^2 */
-    int64_t stayed;  /* rows that kept their labels, so far */
+    float *upper;    /* [TILE] of each active row: no score of its nearest centre is above this */
     /* Only for sparse rows, DC_KM_GROUP of them: */
     int64_t *ptr;     /* [GROUP + 1] */
     float *val;       /* [GROUP x longest row] values times unit */
@@ -121,6 +123,8 @@ typedef struct {
 } dc_km_tile;
 /* Applies shift and unit to a row x[d] with a single rounding, as both products are exact. */
 void dc_km_shift_row(const dc_km_tiles *t, const float *x, float *u);
+/* Local rows [lo, lo + n) as they are; x[n x d] holds them unless they lie in an array. */
+const float *dc_km_rows(const dc_km_tiles *t, int64_t lo, int64_t n, float *x);
 /* Loads local rows from lo up to hi, or as many as one tile holds: sets x, u and length. */
 dc_km_tile dc_km_load(const dc_km_tiles *t, int64_t lo, int64_t hi, dc_km_scratch *s);
 /* Copies local row `row`, as it is, to out. */
@@ -190,10 +194,11 @@ void dc_km_find_nearest(const dc_km_tiles *t, const dc_km_centers *c, int64_t fi
 
 /* What a restart knows of each row from the pass before: the nearest centre, and a distance that all others exceed. As
  * long as no centre has moved far, this proves that the label stays (Hamerly 2010). The few centres that have moved
- * farthest do not count; rows are compared with them. In units of the image. */
+ * farthest do not count; rows are compared with them. Distances are looked for in a sample of tiles, and everywhere as
+ * long as they keep enough labels there. In units of the image. */
 typedef struct {
     int32_t *label;   /* [n] local, owned */
-    float *beyond;    /* [n] local, owned: other centres are farther than beyond - moved */
+    float *beyond;    /* [n] local, owned: other centres are farther than beyond - moved; -INFINITY: not looked for */
     float *last;      /* [K x d] centres of the last pass, owned */
     double *move;     /* [K] how far they have moved since, owned */
     bool *is_fast;    /* [K] whether a centre is one of the few, owned */
@@ -203,11 +208,16 @@ typedef struct {
     float reach;      /* how far beyond the nearest centre others are looked for */
     bool known;       /* label and beyond are set */
     bool looked;      /* the pass before looked beyond the nearest centre */
+    bool everywhere;  /* in all tiles, not only in the sample */
+    int64_t asked;    /* rows of this pass of which a distance was known */
+    int64_t stayed;   /* how many of them kept their labels by it */
 } dc_km_stay;
 DC_CHECKED dc_status dc_km_stay_init(dc_km_stay *y, int64_t n, int64_t K, int64_t d);
 void dc_km_stay_release(dc_km_stay *y);
 /* Takes the centres [first, first + K) of the next pass. Threaded. */
 void dc_km_stay_move(dc_km_stay *y, const dc_km_tiles *t, const dc_km_centers *c, int64_t first);
+/* After the pass: decides where the next one looks. This only changes how long it takes. */
+void dc_km_stay_judge(dc_km_stay *y);
 
 /* One Lloyd pass of `groups` restarts. leaf[groups*K*d]: sums of the rows nearest to each centre, then
  * leaf[groups*K]: how many rows those are. */
@@ -219,16 +229,25 @@ typedef struct {
 } dc_km_lloyd;
 void dc_km_block_lloyd(void *ctx, const dc_block *block, int thread, double *leaf);
 
-/* The labels of one Lloyd pass of `groups` restarts, and how many rows each cluster has. Their sums are formed column
- * by column (csr_sum.h); dc_km_add_value is the addition. */
+/* The labels of one Lloyd pass of `groups` restarts, and how many rows each cluster has. The sums of sparse rows are
+ * formed column by column (csr_sum.h); dc_km_add_value is the addition. */
 typedef struct {
     int64_t groups, K;
-    int32_t *label; /* [n x groups] local */
-    int64_t *count; /* [groups x K] of this rank */
+    int32_t *label;          /* [n x groups] local */
+    int64_t *count;          /* [groups x K] of this rank */
+    dc_km_stay *const *stay; /* [groups]; NULL: every label is looked for */
 } dc_km_labels;
 /* Threaded. */
 void dc_km_label_rows(const dc_km_tiles *t, const dc_km_centers *centers, const dc_km_labels *out);
 void dc_km_add_value(const void *labels, int64_t column, int64_t row, float value, double *leaf);
+
+/* Clusters [first, first + count) of rows that have labels. leaf[count*d]: sums of their rows. */
+typedef struct {
+    const dc_km_tiles *tiles;
+    const int32_t *label; /* [n] local */
+    int64_t first, count;
+} dc_km_piece;
+void dc_km_block_piece(void *ctx, const dc_block *block, int thread, double *leaf);
 
 /* Finds the nearest of K centres for every row. leaf[0]: inertia, leaf[1 + k]: rows of cluster k. */
 typedef struct {
@@ -340,6 +359,21 @@ typedef struct {
     int64_t id, iterations, converged, finished;
 } dc_km_slot;
 
+/* A row that is far from its nearest centre. */
+typedef struct {
+    float distance; /* squared, in units of the image; not below the distance from the nearest centre */
+    int64_t row;    /* local */
+    int64_t seen;   /* so many of the moved centres are taken into account */
+} dc_km_far_row;
+/* The rows to which centres of empty clusters may move (kmeans_reseed.c). */
+enum { DC_KM_FAR = 4096 };
+typedef struct {
+    dc_km_far_row *row; /* [room], owned */
+    int64_t n, room;
+    dc_km_far_row last; /* rows outside come after it */
+    int64_t *moved;     /* [K] clusters whose centres have moved, owned */
+} dc_km_far;
+
 typedef struct {
     const dc_kmeans_config *cfg;
     dc_km_tiles tiles;
@@ -353,18 +387,18 @@ typedef struct {
     int64_t active;
     int64_t pass_doubles;  /* most doubles in one reduction */
     int64_t per_pass;      /* restarts in one reduction */
-    dc_sum *sum;           /* [per_pass*K*(d+1)]; NULL for sparse rows */
+    int64_t piece;         /* clusters summed together, if not all of a restart are, else 0 */
+    dc_sum *sum;           /* [per_pass*K*(d+1)] or [piece*d]; NULL for sparse rows */
     dc_csr_sum *by_column; /* for sparse rows, per_pass*K sums; NULL for others */
-    dc_km_labels labels;   /* for sparse rows, of a pass */
+    dc_km_labels labels;   /* for sparse rows or pieces, of a pass */
     double *turned;        /* [K x d] for sparse rows, the sums of a restart */
     double *total;         /* [per_pass*K*(d+1)], at least [d] */
     dc_km_stay *stay;      /* [R] by restart; NULL: not kept */
     dc_km_stay **stays;    /* [R] those of a pass */
-    int stay_rests;        /* so many passes do without */
     dc_sum *sum_assign;    /* [1 + K] */
     double *total_assign;  /* [1 + K] */
     float *distance;       /* [n] distance of every row to its nearest centre; used to re-seed empty clusters */
-    double *mass;          /* [n_blocks] sums of `distance`, not used */
+    dc_km_far far;
     int64_t reseeded;
 } dc_km_restarts;
 /* Sums [K x d] and counts [K] of the clusters of restart g of the last pass over `groups` restarts; valid until the
@@ -383,6 +417,10 @@ void dc_km_lloyd_pass(dc_comm *comm, dc_km_restarts *a, int64_t s, int64_t group
 /* Finds the nearest centre of slot s for every row; puts inertia and sizes into a->total_assign. label, distance: as in
  * dc_km_assign. Collective. */
 void dc_km_assign_pass(dc_comm *comm, dc_km_restarts *a, int64_t s, int32_t *label, float *distance);
+/* For each empty cluster of a restart, one after the other: moves its centre to the row that is then farthest from its
+ * nearest centre (kmeans_reseed.c). Returns how many it moved; the rest stay if all rows lie on centres. a->distance
+ * holds the distances of the rows to the centres [K x d]; counts[K]: sizes. Collective. */
+int64_t dc_km_reseed(dc_comm *comm, dc_km_restarts *a, float *centers, const double *counts);
 /* Inertia of one restart: sum |x|^2 - 2 sum c.S + sum n |c|^2, all relative to the shift. */
 double dc_km_inertia(const dc_km_restarts *a, const float *centers, const dc_km_sums *sums);
 /* Makes room for `restarts` restarts in one reduction, or for as many as fit. Local. */

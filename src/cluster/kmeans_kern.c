@@ -112,13 +112,16 @@ static void find_nearest(const dc_km_tiles *t, const race *r, dc_km_scratch *s, 
 /* Any order of summation will do for the bounds. */
 static float dot(const float *restrict a, const float *restrict b, int64_t d)
 {
-    float lane[PRODUCTS] = {0}, sum = 0;
+    float lane[PRODUCTS] = {0};
     int64_t i = 0;
     for (; i + PRODUCTS <= d; i += PRODUCTS)
         for (int l = 0; l < PRODUCTS; l++) lane[l] += a[i + l] * b[i + l];
     for (int l = 0; i + l < d; l++) lane[l] += a[i + l] * b[i + l];
-    for (int l = 0; l < PRODUCTS; l++) sum += lane[l];
-    return sum;
+#pragma GCC unroll 4
+    for (int half = PRODUCTS / 2; half > 0; half /= 2)
+#pragma GCC unroll 8
+        for (int l = 0; l < half; l++) lane[l] += lane[l + half];
+    return lane[0];
 }
 
 /* Labels row i of the tile, to which only the centres of `few` may be the nearest. */
@@ -162,17 +165,22 @@ static void decide_all(const dc_km_tiles *t, const race *r, dc_km_scratch *s, co
     for (int64_t l = 0; l < n; l++) s->label[index[l]] = label[l];
 }
 
-/* Whether the bounds of the pass before prove that none of the slow centres is nearer to row i of the tile than its
- * own; s->best[i]: its own score is not above this. */
-static bool may_stay(const dc_km_tiles *t, const race *r, const dc_km_scratch *s, const dc_km_tile *tile, int64_t i,
-                     const dc_km_stay *y)
+/* The exact score of centre `label` for row i of the tile is not above this. */
+static float highest_score(const dc_km_tiles *t, const race *r, const dc_km_scratch *s, int64_t i, int32_t label)
 {
     const dc_km_centers *c = r->centers;
-    const int64_t row = tile->lo + i, k = r->first + y->label[row];
+    const int64_t k = r->first + label;
+    const float slack = s->reach[i] * c->slack[k], product = dot(s->u + i * t->d, c->image + k * t->d, t->d);
+    return c->norm[k] - 2 * product + 1.02F * (c->norm[k] - c->low[k] + slack);
+}
+
+/* Whether the bounds of the pass before prove that none of the slow centres is nearer to row i of the tile than its
+ * own, whose score is not above s->best[i]. */
+static bool may_stay(const dc_km_scratch *s, const dc_km_tile *tile, int64_t i, const dc_km_stay *y)
+{
+    const int64_t row = tile->lo + i;
     const float beyond = (float)((double)y->beyond[row] - y->moved);
     if (!(beyond > 0) || y->is_fast[y->label[row]]) return false;
-    const float slack = s->reach[i] * c->slack[k], product = dot(s->u + i * t->d, c->image + k * t->d, t->d);
-    s->best[i] = c->norm[k] - 2 * product + 1.02F * (c->norm[k] - c->low[k] + slack);
     return (s->square[i] + s->best[i]) * 1.00001F < beyond * beyond * 0.99999F;
 }
 
@@ -190,6 +198,16 @@ static void keep(const dc_km_tiles *t, const dc_km_scratch *s, const dc_km_tile 
     const double beyond = (double)distance_beyond(t, s, i, low);
     y->label[tile->lo + i] = s->label[i];
     y->beyond[tile->lo + i] = (float)((beyond + y->moved) * (1 - 0x1p-22));
+}
+
+/* Keeps the labels of the n active rows alone. */
+static void keep_labels(const dc_km_scratch *s, const dc_km_tile *tile, int64_t n, const dc_km_stay *y)
+{
+    for (int64_t a = 0; a < n; a++) {
+        const int64_t i = s->active[a];
+        y->label[tile->lo + i] = s->label[i];
+        y->beyond[tile->lo + i] = -INFINITY;
+    }
 }
 
 /* Lowest of the lower bounds of `few` but for centre `label`; their limit if there are no others. */
@@ -222,20 +240,33 @@ static int64_t find_fast(const dc_km_tiles *t, dc_km_scratch *s, const dc_km_til
     return n_active;
 }
 
-/* Lists in s->active the rows of the tile whose labels may change; the others get the labels that they had. */
-static int64_t find_active(const dc_km_tiles *t, const race *r, dc_km_scratch *s, const dc_km_tile *tile,
-                           const dc_km_stay *y)
+/* Adds to what is counted of a pass. */
+static void count_stays(dc_km_stay *y, int64_t asked, int64_t stayed)
+{
+#pragma omp atomic
+    y->asked += asked;
+#pragma omp atomic
+    y->stayed += stayed;
+}
+
+/* Lists in s->active the rows of the tile whose labels may change; the others get the labels that they had. Sets
+ * s->best[i] for all rows: no score of the nearest centre of row i is above this. */
+static int64_t find_active(const dc_km_tiles *t, const race *r, dc_km_scratch *s, const dc_km_tile *tile, dc_km_stay *y)
 {
     const float rounding = 0x1p-23F * (float)(t->d + 8);
-    int64_t n = 0, n_active = 0;
+    int64_t n = 0, n_active = 0, asked = 0;
     for (int64_t i = 0; i < tile->n; i++) {
         s->square[i] = s->length[i] * s->length[i] * (1 + rounding);
-        if (!y || !y->known || !may_stay(t, r, s, tile, i, y)) continue;
+        s->best[i] = INFINITY;
+        if (!y || !y->known) continue;
+        s->best[i] = highest_score(t, r, s, i, y->label[tile->lo + i]);
+        asked += y->beyond[tile->lo + i] > -INFINITY;
+        if (!may_stay(s, tile, i, y)) continue;
         s->label[i] = y->label[tile->lo + i];
         s->order[n++] = (int32_t)i;
     }
     if (n) n_active = find_fast(t, s, tile, n, y);
-    s->stayed += n - n_active;
+    if (asked) count_stays(y, asked, n - n_active);
     for (int64_t i = 0, a = 0; i < tile->n; i++) {
         if (a < n && s->order[a] == i)
             a++;
@@ -243,6 +274,13 @@ static int64_t find_active(const dc_km_tiles *t, const race *r, dc_km_scratch *s
             s->active[n_active++] = (int32_t)i;
     }
     return n_active;
+}
+
+/* Whether to look beyond the nearest centres of a tile. */
+static bool looks_beyond(const dc_km_stay *y, const dc_km_tile *tile)
+{
+    enum { SAMPLE = 16 };
+    return y->everywhere || tile->lo / DC_KM_TILE % SAMPLE == 0;
 }
 
 /* Sets s->label by rough scores; returns false if they leave too many centres. Then the next tiles do without them. */
@@ -255,9 +293,11 @@ static bool find_roughly(const dc_km_tiles *t, const race *r, dc_km_scratch *s, 
         s->gives_up--;
         return false;
     }
+    const bool looks = y && looks_beyond(y, tile);
     const int64_t n = find_active(t, r, s, tile, y);
+    for (int64_t a = 0; a < n; a++) s->upper[a] = s->best[s->active[a]];
     dc_km_rough_load(s->u, s->square, s->active, n, t->d, &s->rough);
-    dc_km_rough_rule_out(rough, r->first / rough->run, r->K, n, y ? y->reach : 0, &s->rough);
+    dc_km_rough_rule_out(rough, r->first / rough->run, r->K, n, looks ? y->reach : 0, s->upper, &s->rough);
     for (int64_t a = 0; a < n; a++) {
         const int64_t i = s->active[a];
         dc_km_few *f = &s->rough.few[a];
@@ -271,10 +311,11 @@ static bool find_roughly(const dc_km_tiles *t, const race *r, dc_km_scratch *s, 
             s->label[i] = f->center[0];
         else
             decide_few(t, r, s, tile, i, f);
-        if (y && !f->many) keep(t, s, tile, i, low_of_others(f, s->label[i]), y);
+        if (looks && !f->many) keep(t, s, tile, i, low_of_others(f, s->label[i]), y);
     }
     if (n_hard) decide_all(t, r, s, tile, hard, n_hard);
-    for (int64_t h = 0; y && h < n_hard; h++) keep(t, s, tile, hard[h], -INFINITY, y);
+    for (int64_t h = 0; looks && h < n_hard; h++) keep(t, s, tile, hard[h], -INFINITY, y);
+    if (y && !looks) keep_labels(s, tile, n, y);
     return true;
 }
 
@@ -372,7 +413,7 @@ static void label_block(const dc_km_tiles *t, const dc_km_centers *centers, cons
     for (int64_t lo = block->lo; lo < block->hi; lo += DC_KM_TILE) {
         const dc_km_tile tile = dc_km_load(t, lo, block->hi, s);
         for (int64_t g = 0; g < groups; g++) {
-            find_of_group(t, centers, g, groups, &tile, s, NULL);
+            find_of_group(t, centers, g, groups, &tile, s, out->stay ? out->stay[g] : NULL);
             for (int64_t i = 0; i < tile.n; i++) out->label[(lo + i) * groups + g] = s->label[i];
         }
     }
@@ -400,6 +441,20 @@ void dc_km_add_value(const void *labels, int64_t column, int64_t row, float valu
     const dc_km_labels *a = labels;
     const int32_t *label = a->label + row * a->groups;
     for (int64_t g = 0; g < a->groups; g++) leaf[g * a->K + label[g]] += (double)value;
+}
+
+void dc_km_block_piece(void *ctx, const dc_block *block, int thread, double *leaf)
+{
+    const dc_km_piece *a = ctx;
+    const dc_km_tiles *t = a->tiles;
+    for (int64_t lo = block->lo; lo < block->hi; lo += DC_KM_TILE) {
+        const int64_t n = DC_MIN(block->hi - lo, (int64_t)DC_KM_TILE), d = t->d;
+        const float *x = dc_km_rows(t, lo, n, t->scratch[thread].x);
+        for (int64_t i = 0; i < n; i++) {
+            const int64_t k = a->label[lo + i] - a->first;
+            if (k >= 0 && k < a->count) add_row(x + i * d, d, leaf + k * d);
+        }
+    }
 }
 
 void dc_km_block_assign(void *ctx, const dc_block *block, int thread, double *leaf)

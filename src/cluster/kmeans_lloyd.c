@@ -32,15 +32,21 @@ dc_km_sums dc_km_sums_of(const dc_km_restarts *a, int64_t groups, int64_t g)
     return (dc_km_sums){a->turned, count};
 }
 
-/* Sparse rows are labelled first; then each column is summed, which takes neither time nor memory for zeros.
+/* Labels and counts the rows first, then sums them. Sparse rows are summed column by column, which takes neither time
+ * nor memory for zeros; others a piece of the clusters at a time, the last of which may overlap the one before.
  * Collective. */
-static void sparse_pass(dc_comm *comm, dc_km_restarts *a, int64_t groups)
+static void labelled_pass(dc_comm *comm, dc_km_restarts *a, int64_t groups, dc_km_stay *const *stay)
 {
     const int64_t m = groups * a->K;
     double *count = a->total + m * a->d;
     a->labels.groups = groups;
+    a->labels.stay = stay;
     dc_km_label_rows(&a->tiles, &a->images, &a->labels);
-    dc_csr_sum_total(comm, a->by_column, (size_t)m, dc_km_add_value, &a->labels, a->total);
+    if (a->by_column) dc_csr_sum_total(comm, a->by_column, (size_t)m, dc_km_add_value, &a->labels, a->total);
+    for (int64_t k = 0; !a->by_column && k < m; k += a->piece) {
+        dc_km_piece ctx = {&a->tiles, a->labels.label, DC_MIN(k, m - a->piece), a->piece};
+        dc_sum_over_blocks(comm, a->sum, dc_km_block_piece, &ctx, a->total + ctx.first * a->d);
+    }
     dc_comm_sum_i64(comm, a->labels.count, (size_t)m);
     for (int64_t k = 0; k < m; k++) count[k] = (double)a->labels.count[k];
 }
@@ -49,12 +55,6 @@ static void sparse_pass(dc_comm *comm, dc_km_restarts *a, int64_t groups)
 static dc_km_stay *const *stays_of(dc_km_restarts *a, int64_t s, int64_t groups)
 {
     if (!a->stay) return NULL;
-    if (a->stay_rests > 0) {
-        a->stay_rests--;
-        for (int64_t g = 0; g < groups; g++) a->stay[a->slots[s + g].id].known = false;
-        return NULL;
-    }
-    for (int t = 0; t < a->tiles.n_threads; t++) a->tiles.scratch[t].stayed = 0;
     for (int64_t g = 0; g < groups; g++) {
         a->stays[g] = &a->stay[a->slots[s + g].id];
         dc_km_stay_move(a->stays[g], &a->tiles, &a->images, g * a->K);
@@ -62,32 +62,15 @@ static dc_km_stay *const *stays_of(dc_km_restarts *a, int64_t s, int64_t groups)
     return a->stays;
 }
 
-/* After a pass with bounds: if those that it got kept few labels, the next passes do without. This only changes how
- * long a pass takes. */
-static void judge_stays(dc_km_restarts *a, int64_t groups)
-{
-    static const double WORTH = 0.3;
-    enum { RESTS = 3 };
-    int64_t stayed = 0, ready = 0;
-    for (int t = 0; t < a->tiles.n_threads; t++) stayed += a->tiles.scratch[t].stayed;
-    for (int64_t g = 0; g < groups; g++) {
-        ready += a->stays[g]->looked;
-        a->stays[g]->looked = a->stays[g]->reach > 0;
-        a->stays[g]->known = true;
-    }
-    if ((double)stayed < WORTH * (double)(ready * dc_part_rows(a->tiles.rows->part))) a->stay_rests = RESTS;
-}
-
 void dc_km_lloyd_pass(dc_comm *comm, dc_km_restarts *a, int64_t s, int64_t groups)
 {
     dc_km_project(&a->tiles, dc_km_slot_centers(a, s), groups * a->K, &a->images);
-    if (a->by_column) {
-        sparse_pass(comm, a, groups);
-        return;
-    }
     dc_km_lloyd ctx = {&a->tiles, &a->images, groups, stays_of(a, s, groups)};
-    dc_sum_over_blocks(comm, a->sum, dc_km_block_lloyd, &ctx, a->total);
-    if (ctx.stay) judge_stays(a, groups);
+    if (a->by_column || a->piece)
+        labelled_pass(comm, a, groups, ctx.stay);
+    else
+        dc_sum_over_blocks(comm, a->sum, dc_km_block_lloyd, &ctx, a->total);
+    for (int64_t g = 0; ctx.stay && g < groups; g++) dc_km_stay_judge(a->stays[g]);
 }
 
 void dc_km_assign_pass(dc_comm *comm, dc_km_restarts *a, int64_t s, int32_t *label, float *distance)
@@ -136,58 +119,7 @@ static double move_centers(const dc_km_restarts *a, float *centers, const dc_km_
     return shift;
 }
 
-/* ---- Empty clusters --------------------------------------------------------------------------------------------- */
-
-/* Global row with the largest a->distance (ties: lowest row), -1 if all are 0. Collective. */
-static dc_gidx farthest_row(dc_comm *comm, const dc_km_restarts *a)
-{
-    const dc_part *part = a->tiles.rows->part;
-    const int64_t n = dc_part_rows(part);
-    int64_t local = -1;
-    double largest = 0;
-    for (int64_t i = 0; i < n; i++) {
-        if ((double)a->distance[i] <= largest) continue;
-        largest = (double)a->distance[i];
-        local = i;
-    }
-    const double mine = largest;
-    dc_comm_max_f64(comm, &largest, 1);
-    if (largest <= 0) return -1;
-    dc_gidx row = local >= 0 && mine == largest ? part->row_lo + local : INT64_MAX;
-    dc_comm_min_i64(comm, &row, 1);
-    return row;
-}
-
-/* Moves centre k of slot s to a row, and lowers the distance of each row that is nearer to the moved centre.
- * Collective. */
-static void move_to_row(dc_comm *comm, dc_km_restarts *a, int64_t s, int64_t k, dc_gidx row)
-{
-    const dc_part *part = a->tiles.rows->part;
-    const bool mine = row >= part->row_lo && row < part->row_hi;
-    float *mu = dc_km_slot_centers(a, s) + k * a->d;
-    memset(mu, 0, (size_t)a->d * sizeof *mu);
-    if (mine) dc_km_row(&a->tiles, row - part->row_lo, mu);
-    dc_comm_sum_f32(comm, mu, (size_t)a->d);
-    dc_km_project(&a->tiles, mu, 1, &a->images);
-    dc_km_lower(&a->tiles, &a->images, 1, a->distance, a->mass);
-    if (mine) a->distance[row - part->row_lo] = 0;
-}
-
-/* For each empty cluster of slot s, one after the other: moves its centre to the row that is then farthest from its
- * nearest centre. Returns how many it moved. Collective. */
-static int64_t reseed(dc_comm *comm, dc_km_restarts *a, int64_t s, const double *counts)
-{
-    int64_t moved = 0;
-    dc_km_assign_pass(comm, a, s, NULL, a->distance);
-    for (int64_t k = 0; k < a->K; k++) {
-        if (counts[k] > 0) continue;
-        const dc_gidx row = farthest_row(comm, a);
-        if (row < 0) break;
-        move_to_row(comm, a, s, k, row);
-        moved++;
-    }
-    return moved;
-}
+/* ---- Iterations ------------------------------------------------------------------------------------------------- */
 
 static bool any_empty(const double *counts, int64_t K)
 {
@@ -196,12 +128,18 @@ static bool any_empty(const double *counts, int64_t K)
     return false;
 }
 
-/* ---- Iterations ------------------------------------------------------------------------------------------------- */
+/* Gives empty clusters of slot s new centres; returns how many. Collective. */
+static int64_t reseed(dc_comm *comm, dc_km_restarts *a, int64_t s, const double *counts)
+{
+    if (!any_empty(counts, a->K)) return 0;
+    dc_km_assign_pass(comm, a, s, NULL, a->distance);
+    return dc_km_reseed(comm, a, dc_km_slot_centers(a, s), counts);
+}
 
 static void update_slot(dc_comm *comm, dc_km_restarts *a, int64_t s, const dc_km_sums *sums)
 {
     const double shift = move_centers(a, dc_km_slot_centers(a, s), sums);
-    const int64_t moved = any_empty(sums->count, a->K) ? reseed(comm, a, s, sums->count) : 0;
+    const int64_t moved = reseed(comm, a, s, sums->count);
     a->reseeded += moved;
     a->slots[s].iterations++;
     a->slots[s].converged = shift <= a->tol && moved == 0;
@@ -250,18 +188,38 @@ static void iterate(dc_comm *comm, dc_km_restarts *a)
         if (a->slots[s].finished) swap_slots(a, s, --a->active);
 }
 
-/* Room for the labels and sums of a pass; the first pass is the largest. */
-static dc_status make_sparse_pass(dc_km_restarts *a)
+/* Room for the labels of a pass; the first pass is the largest. */
+static dc_status take_labels(dc_km_restarts *a)
 {
     dc_status st = DC_OK;
     const size_t m = (size_t)(a->per_pass * a->K), n = (size_t)dc_part_rows(a->tiles.rows->part);
-    if (a->by_column) return DC_OK;
     a->labels.K = a->K;
     DC_TRY(dc_mem_alloc_raw(&a->labels.label, dc_mul_size(n, (size_t)a->per_pass), sizeof *a->labels.label,
                             "k-means labels of all restarts"));
     DC_TRY(dc_mem_alloc(&a->labels.count, m, sizeof *a->labels.count, "k-means sizes"));
+out:
+    return st;
+}
+
+static dc_status make_sparse_pass(dc_km_restarts *a)
+{
+    dc_status st = DC_OK;
+    const size_t m = (size_t)(a->per_pass * a->K);
+    if (a->by_column) return DC_OK;
+    DC_TRY(take_labels(a));
     DC_TRY(dc_mem_alloc(&a->turned, (size_t)(a->K * a->d), sizeof *a->turned, "k-means sums"));
     DC_TRY(dc_csr_sum_create(&a->by_column, a->tiles.rows->part, a->tiles.csr, m));
+out:
+    return st;
+}
+
+static dc_status make_pieces(dc_km_restarts *a)
+{
+    dc_status st = DC_OK;
+    if (a->piece) return DC_OK;
+    a->piece = DC_MIN(a->K, DC_MAX(1, a->pass_doubles / DC_MAX(a->d, (int64_t)1)));
+    DC_TRY(take_labels(a));
+    DC_TRY(dc_sum_create(&a->sum, a->tiles.rows->part, (size_t)(a->piece * a->d)));
 out:
     return st;
 }
@@ -271,6 +229,7 @@ dc_status dc_km_make_pass(dc_km_restarts *a, int64_t restarts)
     const int64_t doubles = a->K * (a->d + 1);
     a->per_pass = DC_MAX(1, DC_MIN(restarts, a->pass_doubles / doubles));
     if (a->tiles.csr) return make_sparse_pass(a);
+    if (doubles > a->pass_doubles) return make_pieces(a);
     dc_sum_destroy(&a->sum);
     return dc_sum_create(&a->sum, a->tiles.rows->part, (size_t)(a->per_pass * doubles));
 }

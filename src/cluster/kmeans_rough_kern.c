@@ -247,7 +247,8 @@ static void forget(dc_km_few *f)
 /* Sets the limit to distances up to `reach`, or a quarter, farther than the nearest. */
 static void set_limit(dc_km_few *f, float square, float reach)
 {
-    const float nearest = sqrtf(fmaxf(square + f->upper, 0)), more = fminf(reach, nearest / 4);
+    const float squared = square + f->upper, nearest = squared > 0 ? sqrtf(squared) : 0, most = nearest / 4;
+    const float more = reach < most ? reach : most;
     f->limit = f->upper + f->hidden + 1.0001F * (2 * nearest + more) * more;
 }
 
@@ -340,15 +341,18 @@ void dc_km_rough_lowest(const dc_km_rough *c, int64_t n, const dc_km_rough_rows 
     }
 }
 
-void dc_km_rough_rule_out(const dc_km_rough *c, int64_t run, int64_t m, int64_t n, float reach,
+void dc_km_rough_rule_out(const dc_km_rough *c, int64_t run, int64_t m, int64_t n, float reach, const float *upper,
                           const dc_km_rough_rows *x)
 {
     for (int64_t i = 0; i < (n + ROWS - 1) / ROWS * ROWS; i++) {
-        x->few[i].n = 0;
-        x->few[i].many = false;
-        x->few[i].wide = reach > 0;
-        x->few[i].upper = x->few[i].limit = INFINITY;
-        x->few[i].hidden = i < n ? x->row[i].square * dc_km_hidden(QUAD * c->quads) : 0;
+        dc_km_few *f = &x->few[i];
+        f->n = 0;
+        f->many = false;
+        f->wide = reach > 0;
+        f->upper = i < n ? upper[i] : -INFINITY; /* rows that fill up: no centre */
+        f->hidden = i < n ? x->row[i].square * dc_km_hidden(QUAD * c->quads) : 0;
+        f->limit = INFINITY;
+        if (f->upper < INFINITY) set_limit(f, x->row[i].square, reach);
     }
     for (int64_t k = 0; k < m; k += BLOCK)
         for (int64_t i = 0; i < n; i += ROWS)
@@ -382,10 +386,10 @@ void dc_km_rough_load(const float *u, const float *square, const int32_t *index,
     (void)u, (void)square, (void)index, (void)n, (void)d, (void)x;
 }
 
-void dc_km_rough_rule_out(const dc_km_rough *c, int64_t run, int64_t m, int64_t n, float reach,
+void dc_km_rough_rule_out(const dc_km_rough *c, int64_t run, int64_t m, int64_t n, float reach, const float *upper,
                           const dc_km_rough_rows *x)
 {
-    (void)c, (void)run, (void)m, (void)reach;
+    (void)c, (void)run, (void)m, (void)reach, (void)upper;
     for (int64_t i = 0; i < n; i++) x->few[i].many = true;
 }
 

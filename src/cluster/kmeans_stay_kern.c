@@ -13,7 +13,7 @@ dc_status dc_km_stay_init(dc_km_stay *y, int64_t n, int64_t K, int64_t d)
     *y = (dc_km_stay){0};
     DC_TRY(dc_mem_alloc_pages(&y->label, (size_t)n, sizeof *y->label, "k-means labels of a restart"));
     DC_TRY(dc_mem_alloc_pages(&y->beyond, (size_t)n, sizeof *y->beyond, "k-means bounds of a restart"));
-    DC_TRY(dc_mem_alloc(&y->last, dc_mul_size((size_t)K, (size_t)d), sizeof *y->last, "k-means centres before"));
+    DC_TRY(dc_mem_alloc_pages(&y->last, dc_mul_size((size_t)K, (size_t)d), sizeof *y->last, "k-means centres before"));
     DC_TRY(dc_mem_alloc(&y->move, (size_t)K, sizeof *y->move, "k-means moves of centres"));
     DC_TRY(dc_mem_alloc(&y->is_fast, (size_t)K, sizeof *y->is_fast, "k-means moves of centres"));
     DC_TRY(dc_km_rough_init(&y->fast, DC_KM_FAST, DC_KM_FAST, d));
@@ -65,8 +65,17 @@ void dc_km_stay_move(dc_km_stay *y, const dc_km_tiles *t, const dc_km_centers *c
     const double move = find_fast(y, K, fast);
     for (int64_t i = 0; i < y->n_fast; i++) fast[i] += first;
     dc_km_rough_take(t, c, fast, y->n_fast, &y->fast);
-    y->looked = y->known && y->looked;
     y->moved = y->known ? y->moved + move : 0;
     y->reach = y->known ? (float)(REACH * move) : 0;
+    y->asked = y->stayed = 0;
     memcpy(y->last, at, (size_t)(K * d) * sizeof *at);
+}
+
+void dc_km_stay_judge(dc_km_stay *y)
+{
+    /* Looking beyond the nearest centre takes up to half as long again. */
+    static const double WORTH = 0.3;
+    if (y->looked && y->asked > 0) y->everywhere = (double)y->stayed >= WORTH * (double)y->asked;
+    y->looked = y->reach > 0;
+    y->known = true;
 }

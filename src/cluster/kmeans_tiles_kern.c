@@ -39,6 +39,7 @@ static dc_status dense_init(dc_km_scratch *s, const dc_km_tiles *t)
         DC_TRY(dc_km_rough_rows_init(&s->rough, t->d));
         DC_TRY(dc_mem_alloc(&s->active, DC_KM_TILE, sizeof *s->active, "k-means tile"));
         DC_TRY(dc_mem_alloc(&s->square, DC_KM_TILE, sizeof *s->square, "k-means lengths of a tile"));
+        DC_TRY(dc_mem_alloc(&s->upper, DC_KM_TILE, sizeof *s->upper, "k-means distances of a tile"));
     }
     if (!t->rows->X) DC_TRY(dc_mem_alloc(&s->x, DC_KM_TILE * d, sizeof *s->x, "k-means tile"));
     DC_TRY(dc_mem_alloc(&s->u, DC_KM_TILE * d, sizeof *s->u, "k-means tile"));
@@ -69,6 +70,7 @@ static void scratch_release(dc_km_scratch *s)
     dc_km_rough_rows_release(&s->rough);
     dc_mem_free(&s->active);
     dc_mem_free(&s->square);
+    dc_mem_free(&s->upper);
     dc_mem_free(&s->ptr);
     dc_mem_free(&s->val);
     dc_mem_free(&s->row_score);
@@ -164,7 +166,7 @@ void dc_km_shift_row(const dc_km_tiles *t, const float *restrict x, float *restr
     for (int64_t c = 0; c < t->d; c++) u[c] = x[c] * unit - shift[c] * unit;
 }
 
-static const float *load_rows(const dc_km_tiles *t, int64_t lo, int64_t n, float *x)
+const float *dc_km_rows(const dc_km_tiles *t, int64_t lo, int64_t n, float *x)
 {
     if (t->rows->X) return t->rows->X + lo * t->d;
     t->rows->rows(t->rows->ctx, lo, n, x);
@@ -174,7 +176,7 @@ static const float *load_rows(const dc_km_tiles *t, int64_t lo, int64_t n, float
 dc_km_tile dc_km_load(const dc_km_tiles *t, int64_t lo, int64_t hi, dc_km_scratch *s)
 {
     const int64_t n = DC_MIN(hi - lo, (int64_t)DC_KM_TILE), d = t->d;
-    const dc_km_tile tile = {.lo = lo, .n = n, .x = t->csr ? NULL : load_rows(t, lo, n, s->x)};
+    const dc_km_tile tile = {.lo = lo, .n = n, .x = t->csr ? NULL : dc_km_rows(t, lo, n, s->x)};
     if (t->csr) {
         dc_km_sparse_load(t, &tile, s);
         return tile;
@@ -194,7 +196,7 @@ void dc_km_row(const dc_km_tiles *t, int64_t row, float *out)
         dc_csr_rows(t->csr, row, 1, out);
         return;
     }
-    const float *x = load_rows(t, row, 1, out);
+    const float *x = dc_km_rows(t, row, 1, out);
     if (x != out) memcpy(out, x, (size_t)t->d * sizeof *out);
 }
 
@@ -267,7 +269,7 @@ void dc_km_block_columns(void *ctx, const dc_block *block, int thread, double *l
     }
     for (int64_t lo = block->lo; lo < block->hi; lo += DC_KM_TILE) {
         const int64_t n = DC_MIN(block->hi - lo, (int64_t)DC_KM_TILE);
-        const float *restrict x = load_rows(t, lo, n, s->x);
+        const float *restrict x = dc_km_rows(t, lo, n, s->x);
         for (int64_t i = 0; i < n; i++)
             for (int64_t c = 0; c < t->d; c++) leaf[c] += (double)x[i * t->d + c];
     }
@@ -283,7 +285,7 @@ void dc_km_block_squares(void *ctx, const dc_block *block, int thread, double *l
     }
     for (int64_t lo = block->lo; lo < block->hi; lo += DC_KM_TILE) {
         const int64_t n = DC_MIN(block->hi - lo, (int64_t)DC_KM_TILE);
-        const float *x = load_rows(t, lo, n, s->x);
+        const float *x = dc_km_rows(t, lo, n, s->x);
         for (int64_t i = 0; i < n; i++) leaf[0] += dc_km_distance(x + i * t->d, t->shift, t->d);
     }
 }

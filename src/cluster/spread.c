@@ -7,14 +7,15 @@
 #include "dcmpi/csr_sum.h"
 #include "dcmpi/mem.h"
 
-enum { TILE = 256 };
+/* Dense rows are summed for as many clusters at a time as these doubles (32 MiB) hold. */
+enum { TILE = 256, PASS_DOUBLES = 1 << 22 };
 
 typedef struct {
     const dc_rows *rows;
-    const float *centers; /* NULL: sums are wanted, not squares */
+    const float *centers; /* [K x d] of clusters first..; NULL: sums are wanted, not squares */
     const int32_t *label;
-    int64_t K, d;
-    float *tile; /* [threads x TILE x d], if the rows are not in an array */
+    int64_t first, K, d; /* clusters [first, first + K) */
+    float *tile;         /* [threads x TILE x d], if the rows are not in an array */
 } spread;
 
 /* Rows [lo, lo + n) of at most TILE. */
@@ -29,7 +30,7 @@ static const float *load(const spread *s, int64_t lo, int64_t n, int thread)
 static void add_rows(const spread *s, int64_t lo, int64_t n, const float *z, double *leaf)
 {
     for (int64_t i = 0; i < n; i++) {
-        const int64_t k = s->label[lo + i];
+        const int64_t k = s->label[lo + i] - s->first;
         if (k < 0 || k >= s->K) continue;
         for (int64_t j = 0; j < s->d; j++) {
             const double at = (double)z[i * s->d + j];
@@ -82,6 +83,13 @@ static bool is_sparse(const dc_rows *rows)
     return rows->csr && dc_csr_pays(rows->csr, rows->part->N);
 }
 
+/* Clusters that are summed together. */
+static int64_t piece_of(const dc_rows *rows, int64_t K)
+{
+    return is_sparse(rows) ? K : DC_MIN(K, DC_MAX(1, PASS_DOUBLES / (rows->d + 1)));
+}
+
+/* K: clusters that are summed together. */
 static dc_status buffers_init(buffers *b, const dc_rows *rows, int64_t K)
 {
     dc_status st = DC_OK;
@@ -136,12 +144,17 @@ static dc_status mean_of(dc_comm *comm, const dc_rows *rows, const float *center
 {
     dc_status st = DC_OK;
     buffers b = {0};
-    spread s = {.rows = rows, .centers = centers, .label = label, .K = K, .d = rows->d};
-    DC_TRY_ALL(comm, buffers_init(&b, rows, K));
-    if (b.by_column)
-        sparse_mean_of(comm, &s, &b, out);
-    else
-        dense_mean_of(comm, &s, &b, out);
+    const int64_t piece = piece_of(rows, K);
+    spread s = {.rows = rows, .label = label, .K = piece, .d = rows->d};
+    DC_TRY_ALL(comm, buffers_init(&b, rows, piece));
+    for (int64_t k = 0; k < K; k += piece) {
+        s.first = DC_MIN(k, K - piece); /* the last pieces may overlap */
+        s.centers = centers ? centers + s.first * s.d : NULL;
+        if (b.by_column)
+            sparse_mean_of(comm, &s, &b, out);
+        else
+            dense_mean_of(comm, &s, &b, out + s.first * s.d);
+    }
 out:
     buffers_release(&b);
     return st;
@@ -162,7 +175,7 @@ dc_status dc_cluster_means_bytes(const dc_rows *rows, int64_t K, size_t *bytes)
 {
     buffers b = {0};
     const size_t before = dc_mem_current_bytes();
-    const dc_status st = buffers_init(&b, rows, K);
+    const dc_status st = buffers_init(&b, rows, piece_of(rows, K));
     *bytes = dc_mem_current_bytes() - before;
     buffers_release(&b);
     return st;
