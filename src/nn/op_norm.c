@@ -282,9 +282,9 @@ static void move(dc_graph *g, const dc_tensor *tensor, dc_val moment, bool is_va
     int m = 0;
     while (m < g->n_moves && g->move[m].tensor.at != tensor->at) m++;
     const bool again = m < g->n_moves;
-    const dc_val before = again ? (dc_val){g->move[m].node} : (dc_use)(g, tensor);
+    const int before = again ? g->move[m].node : (dc_use)(g, tensor).id;
     const dc_val after =
-        dc_record(g, (dc_node){.op = &running, .n_in = 2, .in = {before.id, moment.id}, .whole = {is_variance, pixels}},
+        dc_record(g, (dc_node){.op = &running, .n_in = 2, .in = {before, moment.id}, .whole = {is_variance, pixels}},
                   dc_graph_shape(g, moment));
     if (again)
         g->move[m].node = after.id;
