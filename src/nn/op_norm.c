@@ -294,6 +294,7 @@ static void move(dc_graph *g, const dc_tensor *tensor, dc_val moment, bool is_va
 
 static dc_val of_batch(dc_graph *g, const dc_layer *layer, dc_act act, dc_pass pass, dc_val x)
 {
+    DC_ASSERT(!dc_layer_is_pool(layer) && layer->out > 0);
     const int64_t width = dc_layer_biases(layer), pixels = layer->out / width;
     const dc_tensor mean = {layer->name, layer->mean, 1, width, false},
                     square = {layer->name, layer->mean + (size_t)width, 1, width, false},
