@@ -7,6 +7,7 @@
 #include <omp.h>
 
 #include "check.h"
+#include "dcmpi/la.h"
 #include "dcmpi/outer.h"
 #include "dcmpi/rng.h"
 
@@ -55,7 +56,7 @@ static void open_setup(dc_comm *comm, dc_outer_way way, setup *s)
     memset(s, 0, sizeof *s);
     CHECK_OK(dc_part_init(&s->part, V * 1000, V, dc_comm_size(comm), dc_comm_rank(comm)));
     const int shards = s->part.shard_hi - s->part.shard_lo;
-    CHECK_OK(dc_places_init(&s->places, &s->part, way, B, shards * PER_SHARD));
+    CHECK_OK(dc_places_init(&s->places, &s->part, way, B, shards * PER_SHARD, DC_ROW_TILE - 1 + shards * PER_SHARD));
     const size_t places = (size_t)s->places.max_rows;
     s->n = 3 * GAP;
     for (int i = 0; i < ITEMS; i++) {

@@ -125,6 +125,33 @@ static void test_all_cases(void)
     CHECK(check_case(2049, 1, 1, 1000, 7));
 }
 
+/* The reach is that of the step which needs most. */
+static void check_reach(int64_t N, int V, int P, int64_t B, int64_t tile)
+{
+    for (int r = 0; r < P; r++) {
+        dc_part part;
+        dc_batcher b;
+        int64_t most = 0;
+        CHECK_OK(dc_part_init(&part, N, V, P, r));
+        CHECK_OK(dc_batcher_init(&b, &part, 1, B));
+        for (int64_t step = 0; step < b.steps_per_epoch; step++) {
+            const int64_t below = dc_batcher_offset(&b, step, r), n = dc_batcher_offset(&b, step, r + 1) - below;
+            most = DC_MAX(most, below % tile + n);
+        }
+        CHECK_INT(dc_batcher_reach(&b, tile), most);
+    }
+}
+
+static void test_reach(void)
+{
+    check_reach(4000, 64, 1, 256, 64);
+    check_reach(4000, 64, 3, 256, 64);
+    check_reach(4001, 64, 5, 250, 8);
+    check_reach(9999, 16, 7, 97, 64);
+    check_reach(30, 64, 2, 1000, 64);
+    check_reach(1, 8, 2, 1, 64);
+}
+
 /* Another seed, another epoch: another order. */
 static void test_orders_differ(void)
 {
@@ -217,6 +244,7 @@ static void test_ahead(void)
 int main(void)
 {
     test_all_cases();
+    test_reach();
     test_ahead();
     test_orders_differ();
     test_huge();

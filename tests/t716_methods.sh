@@ -43,6 +43,8 @@ for method in $methods; do
     # Networks, optimizers and cycles of their own; a message for clip_norm in each step.
     dcan) args+=(--dcan.discriminator=[9] --dcan.discriminator_lr=0.002 --dcan.encoder_every=2 --cluster.clip_norm=0.5) ;;
     aae) args+=(--aae.discriminator=[9] --aae.discriminator_lr=0.002 --aae.encoder_every=3 --cluster.clusters=3) ;;
+    # Labels of k-means, saved, are the target of the first 18 steps.
+    depict) args+=(--depict.label_epochs=3) ;;
     # No pretraining; batch norm, whose running moments move with each step, and the radius of each row.
     imsat) args=("${scratch[@]}" --cluster.method=imsat) ;;
     esac

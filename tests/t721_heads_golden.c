@@ -18,7 +18,7 @@ typedef struct {
 
 static const golden_run runs[] = {
     {"imsat", "lambda=0.3 mu=2 xi=1.5", DC_DECODER_NONE},
-    {"depict", "hidden=0.4 dropout=0.25 loss=mse", DC_DECODER_MIRROR},
+    {"depict", "hidden=0.4 dropout=0.25 label_epochs=0 loss=mse", DC_DECODER_MIRROR},
 };
 
 static dc_net build_net(const golden_run *what)
@@ -40,7 +40,9 @@ static void read_slab(const golden_method *s, const char *prefix, float *out)
         const size_t floats = (size_t)(a.dim[0] * (a.n_dims == 2 ? a.dim[1] : 1));
         const bool moment = strstr(a.name, "/mean") || strstr(a.name, "/variance");
         snprintf(name, sizeof name, "%s/%s", prefix, a.name);
-        if (strcmp(a.name, "centers") == 0 || (moment && strcmp(prefix, "start") == 0)) continue;
+        if (strcmp(a.name, "centers") == 0 || strcmp(a.name, "label_share") == 0 ||
+            (moment && strcmp(prefix, "start") == 0))
+            continue;
         CHECK(golden_read_f32(file, name, out + a.at, floats));
     }
 }
@@ -81,6 +83,68 @@ static void test_run(dc_comm *comm, const golden_run *what, int way)
     read_slab(&s, name, expected);
     CHECK_ARRAY_NEAR(s.env.value, expected, dc_slab_find(&s.base.slab, "centers")->at, 2e-5);
     free(expected);
+    golden_method_close(&s);
+}
+
+/* Pretraining of DEPICT minimises the losses of its step that do not need the head. */
+static void test_pretraining(dc_comm *comm)
+{
+    golden_method s;
+    dc_graph *g;
+    dc_step *step;
+    double loss[DC_GRAPH_LOSSES], golden[3];
+    open_setup(comm, &s, &runs[1], 2);
+    const dc_row_source rows = dc_model_rows(&s.base.model);
+    CHECK_OK(dc_graph_create(&g));
+    s.method->pretrain(g, &s.base.slab.net, s.env.keys, DC_LOSS_MSE);
+    CHECK_OK(dc_graph_finish(g));
+    const dc_step_config cfg = dc_model_step(&s.base.model, g, &rows, GOLDEN_N, DC_T_PRETRAIN_GATHER);
+    CHECK_OK(dc_step_create(&step, &cfg));
+    CHECK_INT(dc_step_run(comm, step, 0, loss), N);
+    CHECK(golden_read(file, "depict/loss_0", golden, 3));
+    CHECK_INT(g->n_losses, 2);
+    for (int i = 0; i < 2; i++) CHECK_NEAR(loss[i], golden[1 + i], 1e-5);
+    dc_step_destroy(&step);
+    dc_graph_destroy(&g);
+    golden_method_close(&s);
+}
+
+/* After the first epochs the target is that of the last refresh. */
+static void test_later(dc_comm *comm)
+{
+    golden_method s;
+    double loss[DC_GRAPH_LOSSES], golden[3];
+    const golden_run what = {"depict", "hidden=0.4 dropout=0.25 label_epochs=2 loss=mse", DC_DECODER_MIRROR};
+    open_setup(comm, &s, &what, 2);
+    refresh_target(comm, &s);
+    CHECK_INT(s.method->settling(&s.env), 2);
+    s.method->anneal(s.state, 2);
+    CHECK_INT(dc_step_run(comm, s.step[0], 0, loss), N);
+    CHECK(golden_read(file, "depict/loss_0", golden, 3));
+    CHECK_NEAR(loss[0], golden[0], 1e-5);
+    golden_method_close(&s);
+}
+
+/* In the first epochs it is the label that k-means gave. */
+static void test_labels(dc_comm *comm)
+{
+    enum { STEPS = 400 };
+    static const dc_opt_config adam = {.kind = DC_OPT_ADAM, .lr = 0.02, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-7};
+    golden_method s;
+    double loss[DC_GRAPH_LOSSES], first = 0;
+    const golden_run what = {"depict", "hidden=0 dropout=0 label_epochs=2 loss=mse", DC_DECODER_MIRROR};
+    open_setup(comm, &s, &what, 2);
+    refresh_target(comm, &s);
+    for (int64_t i = 0; i < dc_part_rows(s.env.part); i++) s.state->labels[i] = (float)((s.env.part->row_lo + i) % K);
+    s.method->anneal(s.state, 1);
+    for (int64_t t = 0; t < STEPS; t++) {
+        (void)dc_step_run(comm, s.step[0], t, loss);
+        if (t == 0) first = loss[0];
+        dc_step_update(comm, s.step[0], &adam, t, STEPS);
+    }
+    CHECK(first > 1);
+    CHECK(loss[0] < 0.2);
+    printf("# cross-entropy with the labels: %g, then %g\n", first, loss[0]);
     golden_method_close(&s);
 }
 
@@ -176,6 +240,7 @@ static void test_start(dc_comm *comm, const char *keys, bool square)
     check_head(&km, Z, n, logit);
     for (int64_t i = 0; i < n; i++) {
         CHECK_INT(label[i], km.labels[i]);
+        if (s.state->labels) CHECK_INT((int64_t)s.state->labels[i], km.labels[i]);
         for (int64_t k = 0; k < K; k++) f[k] += twin[i * K + k];
     }
     dc_comm_sum_f64(comm, f, K);
@@ -251,8 +316,11 @@ int main(void)
     dc_log_set_active(false);
     for (size_t i = 0; i < DC_COUNT_OF(runs); i++)
         for (int way = 0; way < GOLDEN_WAYS; way++) test_run(comm, &runs[i], way);
-    test_start(comm, "loss=mse", false);
-    test_start(comm, "target=square", true);
+    test_pretraining(comm);
+    test_later(comm);
+    test_labels(comm);
+    test_start(comm, "label_epochs=0 loss=mse", false);
+    test_start(comm, "label_epochs=3 target=square", true);
     test_radius(comm);
     test_collapse();
     return check_done_all(&comm);

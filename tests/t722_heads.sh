@@ -43,6 +43,10 @@ expect_out 'pretrain  ' "depict pretrains"
 run 1 1 "${depict[@]}" --depict.hidden=0 --depict.dropout=0 --run.output=plain
 run 0 1 compare depict/run.h5 plain/run.h5
 expect_exit 1 "noise and hidden layers change the result"
+loss() { py "print(h5py.File('$1/run.h5')['history/pretrain/loss'][-1])"; }
+number_between "$(loss plain)" 0.0001 "$(loss depict)" "both count in pretraining, too"
+run 1 1 "${depict[@]/tol=0/tol=1}" --model.weights=depict/run.h5 --depict.label_epochs=5 --run.output=labels
+expect_out "stop: converged after 80 steps" "while the labels of k-means are learnt, the run does not end because they stay"
 run 2 1 "${depict[@]}" --pretrain.mode=layerwise --pretrain.layer_steps=30 --run.output=layers
 expect_exit 0 "depict pretrained layer by layer"
 run 1 1 "${depict[@]}" --model.weights=depict/run.h5 --run.output=again

@@ -426,6 +426,9 @@ void dc_batcher_step(const dc_batcher *b, int64_t step, int64_t *rows, int64_t *
 /* Number of rows of step `step`: on the ranks below `rank` (rank P: in the whole batch); in one shard. */
 int64_t dc_batcher_offset(const dc_batcher *b, int64_t step, int rank);
 int64_t dc_batcher_shard_rows(const dc_batcher *b, int64_t step, int shard);
+/* If the rows of all ranks lie one after the other in tiles of `tile` rows: the most rows of this rank in any step,
+ * together with those of lower ranks before them in their first tile. */
+int64_t dc_batcher_reach(const dc_batcher *b, int64_t tile);
 
 /* Calls expect(ctx, lo, n) for the local rows [lo, lo + n) that come into use a pool after those of step `step`: every
  * block of this rank's rows once in an epoch. all: also for those that come before these, as for the first step of a

@@ -90,6 +90,9 @@ typedef struct dc_method {
     dc_status (*check_rows)(const dc_method_env *env, int64_t N);
     /* Local. Errors: DC_ERR_MEMORY. *env must outlive the state. */
     dc_status (*create)(const dc_method_env *env, dc_method_state **out);
+    /* Records what joint pretraining and fine-tuning minimise for this network, which is that of the slab as the
+     * `loss` of the section pretrain needs it (dc_net_for_loss). NULL: that loss of clean rows. */
+    void (*pretrain)(dc_graph *g, const dc_net *net, const void *keys, dc_recon_loss loss);
     /* Sets the first values of what build() added, from the rows embedded with the current weights. Only Z of *rows is
      * set. Collective. */
     dc_status (*start)(dc_comm *comm, dc_method_state *state, const dc_inferred *rows);
@@ -142,6 +145,8 @@ typedef struct dc_method {
                        dc_sweep_fit *out);
     /* Sets those kept values that depend on the step number. May be NULL. Local. */
     void (*anneal)(const dc_method_state *state, int64_t step);
+    /* The first steps, in which the phase does not end because few labels change. NULL: none. Local. */
+    int64_t (*settling)(const dc_method_env *env);
     void (*destroy)(dc_method_state **state);
     /* Clusters all rows for the start of another method, to which env belongs, but for its keys: sets label[n]. NULL:
      * does not serve as cluster.init. Collective. */

@@ -67,8 +67,10 @@ typedef struct {
     dc_leaf *leaf; /* [n_leaves] the shards with rows, in order */
 } dc_places;
 
-/* For batches of at most B rows, at most `capacity` of them on this rank. Local. Errors: DC_ERR_MEMORY. */
-DC_CHECKED dc_status dc_places_init(dc_places *p, const dc_part *part, dc_outer_way way, int64_t B, int64_t capacity);
+/* For batches of at most B rows, at most `capacity` of them on this rank, and at most `reach` with those of lower ranks
+ * in the same tile. Local. Errors: DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_places_init(dc_places *p, const dc_part *part, dc_outer_way way, int64_t B, int64_t capacity,
+                                    int64_t reach);
 void dc_places_release(dc_places *p);
 /* Sets the rows of step `step`. rows[n]: local row numbers in shard order (borrowed until the next call);
  * shard_rows[shard_hi - shard_lo]: how many of them each shard of this rank has; offset[P+1]: for each rank, how many

@@ -99,7 +99,9 @@ typedef struct {
     int64_t batch;
     dc_recon_loss loss;
     dc_opt_config opt;
-    const char *phase; /* name in history and log; static text */
+    const char *phase;              /* name in history and log; static text */
+    const struct dc_method *method; /* it and its keys say what is minimised, if it has a pretrain() */
+    const void *keys;
 } dc_pretrain_config;
 /* Joint training of encoder and decoder; also fine-tunes a stack. One record per epoch begun: epochs done, mean loss,
  * rate. *stop is EPOCHS (MAX_ITER for a length in steps) or DIVERGED, equal on all ranks. Errors, agreed: for

@@ -58,8 +58,9 @@ static int find_column(dc_h5 *h5, double q, int64_t columns)
     double known[DC_STANDING_QUANTILES];
     size_t n = 0;
     if (dc_h5_get_attr_f64(h5, NAME, "quantiles", known, DC_STANDING_QUANTILES, &n) != DC_OK) return -1;
-    for (int j = 0; j < (int)DC_MIN(n, (size_t)DC_STANDING_QUANTILES); j++)
-        if (known[j] == q && j < columns) return j;
+    const int64_t read = DC_MIN(columns, (int64_t)DC_MIN(n, (size_t)DC_STANDING_QUANTILES));
+    for (int j = 0; j < (int)read; j++)
+        if (known[j] == q) return j;
     return -1;
 }
 

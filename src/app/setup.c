@@ -16,7 +16,9 @@ dc_pretrain_config dc_setup_pretraining(const dc_job *job, const dc_net *net, dc
                                 .batch = cfg->pretrain.batch,
                                 .loss = (dc_recon_loss)cfg->pretrain.loss,
                                 .opt = dc_deck_optimizer(&cfg->pretrain.opt, net),
-                                .phase = cfg->pretrain.mode == DC_PRETRAIN_LAYERWISE ? "finetune" : "pretrain"};
+                                .phase = cfg->pretrain.mode == DC_PRETRAIN_LAYERWISE ? "finetune" : "pretrain",
+                                .method = dc_method_find(cfg->cluster.method),
+                                .keys = dc_config_method_keys(cfg)};
 }
 
 /* Memory that a rank may spend on outputs of frozen layers: a quarter of its share of the memory left on the node. */

@@ -67,7 +67,7 @@ static dc_status stays_init(dc_km_restarts *a)
     const int64_t n = dc_part_rows(a->tiles.rows->part), values = 2 * a->R;
     if (!a->images.rough.run || (a->R > 1 && values > a->d / 8)) return DC_OK;
     DC_TRY(dc_mem_alloc(&a->stay, (size_t)a->R, sizeof *a->stay, "k-means restarts"));
-    DC_TRY(dc_mem_alloc(&a->stays, (size_t)a->R, sizeof *a->stays, "k-means restarts"));
+    DC_TRY(dc_mem_alloc(&a->stays, (size_t)a->R, sizeof(dc_km_stay *), "k-means restarts"));
     for (int64_t r = 0; r < a->R; r++) DC_TRY(dc_km_stay_init(&a->stay[r], n, a->K, a->d));
 out:
     return st;

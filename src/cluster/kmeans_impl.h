@@ -160,8 +160,8 @@ double dc_km_distance_of(const dc_km_tiles *t, const dc_km_tile *tile, int64_t i
 
 /* Takes n <= DC_KM_FAST of the centres, center[n], as the only run of r. */
 void dc_km_rough_take(const dc_km_tiles *t, const dc_km_centers *c, const int64_t *center, int64_t n, dc_km_rough *r);
-/* lowest[n]: below the scores of all centres of r, which has one run of DC_KM_FAST, for n rows. */
-void dc_km_rough_lowest(const dc_km_rough *r, int64_t n, const dc_km_rough_rows *x, float *lowest);
+/* lowest[n]: below the scores of all centres of c, which has one run of DC_KM_FAST, for n rows. */
+void dc_km_rough_lowest(const dc_km_rough *c, int64_t n, const dc_km_rough_rows *x, float *lowest);
 /* Sets c->rough after the images. Threaded. */
 void dc_km_rough_project(const dc_km_tiles *t, dc_km_centers *c);
 

@@ -36,7 +36,7 @@ void dc_km_stay_release(dc_km_stay *y)
 static double find_fast(dc_km_stay *y, int64_t K, int64_t *fast)
 {
     enum { OTHERS = 4 };
-    int64_t farthest[DC_KM_FAST + 1], n = 0, most = K >= OTHERS * DC_KM_FAST ? DC_KM_FAST : 0;
+    int64_t farthest[DC_KM_FAST + 1] = {0}, n = 0, most = K >= OTHERS * DC_KM_FAST ? DC_KM_FAST : 0;
     for (int64_t k = 0; k < K; k++) {
         if (n == most + 1 && y->move[k] <= y->move[farthest[most]]) continue;
         int64_t at = n <= most ? n++ : most;

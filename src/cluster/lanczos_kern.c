@@ -19,7 +19,7 @@ void dc_lanczos_subtract(int64_t n, const double *V, int64_t ld, int64_t p, cons
 void dc_lanczos_combine(int64_t n, const double *V, int64_t ld, int64_t p, const double *S, int64_t q, double *out,
                         int64_t ldo)
 {
-    DC_ASSERT(q <= p && p <= ld);
+    DC_ASSERT(q >= 1 && q <= p && p <= ld);
 #pragma omp parallel for
     for (int64_t i = 0; i < n; i++) {
         const double *v = V + i * ld;
@@ -28,7 +28,7 @@ void dc_lanczos_combine(int64_t n, const double *V, int64_t ld, int64_t p, const
             row[c] = 0;
             for (int64_t a = 0; a < p; a++) row[c] += v[a] * S[c * p + a];
         }
-        memcpy(out + i * ldo, row, (size_t)q * sizeof *row);
+        memcpy(out + i * ldo, row, (size_t)q * sizeof *row); /* cppcheck-suppress uninitvar; q >= 1 of them are set */
     }
 }
 

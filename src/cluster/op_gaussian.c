@@ -91,7 +91,7 @@ static double constant_of(const chunk *a, int64_t i)
 
 static void write_values(const chunk *a)
 {
-    double t[CHUNK], constant[CHUNK];
+    double t[CHUNK], constant[CHUNK] = {0};
     for (int64_t i = 0; i < a->n; i++) constant[i] = constant_of(a, i);
     for (int64_t k = 0; k < a->K; k++) {
         sum_terms(a, k, t);

@@ -6,8 +6,8 @@
 
 void dc_keep_largest(int64_t n, int64_t count, float *x)
 {
-    float value[DC_LANDMARKS_NEAREST_MAX];
-    int64_t place[DC_LANDMARKS_NEAREST_MAX], kept = 0;
+    float value[DC_LANDMARKS_NEAREST_MAX] = {0};
+    int64_t place[DC_LANDMARKS_NEAREST_MAX] = {0}, kept = 0;
     DC_ASSERT(count >= 1 && count <= DC_LANDMARKS_NEAREST_MAX);
     for (int64_t i = 0; i < n; i++) {
         if (kept == count && !(x[i] > value[kept - 1])) continue;

@@ -143,7 +143,7 @@ static const char *list_swept(char *out, size_t cap)
 /* A deck is often that of a run that goes on to train, from k-means on the embedding: then k-means is swept. */
 static dc_status settle_swept(dc_config *cfg, const dc_origins *from, unsigned verb, key_list *left_out)
 {
-    char place[DC_PLACE_MAX], all[256], why[256];
+    char place[DC_PLACE_MAX], all[256], why[512];
     const dc_key *key = dc_key_find("cluster", "method");
     const dc_config_method *method = dc_method_row(cfg->cluster.method);
     const dc_key_origin *at = &from->key[dc_key_index(key)];

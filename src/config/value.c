@@ -104,7 +104,7 @@ void dc_key_set_files(dc_config *cfg, const dc_key *key, const char names[DC_FIL
 {
     char *to = member(cfg, key);
     memset(to, 0, DC_FILES_TEXT_MAX);
-    memcpy(to, names, strlen(names));
+    memcpy(to, names, strlen(names) + 1);
 }
 
 static dc_status set_files(dc_config *cfg, const dc_key *key, const char *text, const char *place)

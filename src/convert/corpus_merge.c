@@ -17,6 +17,7 @@ typedef struct {
 
 static dc_status add(buffer *b, const void *data, size_t n)
 {
+    if (n == 0) return DC_OK;
     if (b->n + n > b->room) {
         char *bigger;
         const size_t room = 2 * b->room + n + 4096;

@@ -42,6 +42,7 @@ static long surrogate_at(const char *p, const char *end)
 
 int64_t dc_json_lone_surrogates(char *line, size_t n, bool mend)
 {
+    static const char unknown[] = {'f', 'f', 'f', 'd'}; /* digits of U+FFFD */
     int64_t lone = 0;
     char *end = line + n;
     for (char *p = line; p < end && (p = memchr(p, '\\', (size_t)(end - p)));) {
@@ -49,7 +50,7 @@ int64_t dc_json_lone_surrogates(char *line, size_t n, bool mend)
         const bool pair = first && first < 0xDC00 && second >= 0xDC00;
         if (first && !pair) {
             lone++;
-            if (mend) memcpy(p + 2, "fffd", 4);
+            if (mend) memcpy(p + 2, unknown, sizeof unknown);
         }
         p += pair ? 12 : first ? 6 : 2;
     }

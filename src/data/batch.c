@@ -117,6 +117,18 @@ int64_t dc_batcher_shard_rows(const dc_batcher *b, int64_t step, int shard)
     return count_congruent(hi, u, part->V) - count_congruent(lo, u, part->V);
 }
 
+int64_t dc_batcher_reach(const dc_batcher *b, int64_t tile)
+{
+    /* Whole batches that begin at the same position modulo V have the same counts. */
+    const int64_t last = b->steps_per_epoch - 1, whole = DC_MIN(last, (int64_t)b->part->V);
+    int64_t most = 0;
+    for (int64_t i = 0; i <= whole; i++) {
+        const int64_t step = i < whole ? i : last, below = dc_batcher_offset(b, step, b->part->rank);
+        most = DC_MAX(most, below % tile + dc_batcher_offset(b, step, b->part->rank + 1) - below);
+    }
+    return most;
+}
+
 void dc_batcher_step(const dc_batcher *b, int64_t step, int64_t *rows, int64_t *n, int64_t *n_global, int64_t *offset)
 {
     const dc_part *part = b->part;

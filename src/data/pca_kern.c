@@ -65,7 +65,8 @@ void dc_data_project(const dc_dataset *data, dc_gidx first, int64_t n, float *x,
 #pragma omp parallel for schedule(dynamic, TILE)
         for (int64_t i = 0; i < n; i++) {
             float *tile = y + omp_get_thread_num() * TILE * data->pca.k; /* room for k doubles and k floats */
-            project_sparse(data, i, (double *)tile, tile + 2 * data->pca.k, Z + i * data->pca.k);
+            void *doubles = tile;
+            project_sparse(data, i, doubles, tile + 2 * data->pca.k, Z + i * data->pca.k);
         }
         return;
     }

@@ -24,7 +24,12 @@ typedef union {
 } dc_dla_scalar;
 static inline dc_dla_scalar dc_dla_number(dc_dtype dtype, double value)
 {
-    return dtype == DC_F64 ? (dc_dla_scalar){.f64 = value} : (dc_dla_scalar){.f32 = (float)value};
+    dc_dla_scalar s;
+    if (dtype == DC_F64)
+        s.f64 = value;
+    else
+        s.f32 = (float)value;
+    return s;
 }
 
 /* Of the first n indices, how many the place `at` of `places` has. */

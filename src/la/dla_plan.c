@@ -51,6 +51,7 @@ static void choose_grid(dc_gidx N, int P, dc_dla_plan *plan)
 {
     const int64_t blocks = (N + plan->block - 1) / plan->block;
     double best = INFINITY;
+    plan->grid_rows = plan->grid_columns = 1;
     for (int rows = 1; (int64_t)rows * rows <= P && rows <= blocks; rows++) {
         const int columns = (int)DC_MIN((int64_t)P / rows, blocks);
         for (int c = columns; c >= rows; c = block_set ? rows - 1 : c / 2) {

@@ -58,15 +58,19 @@ dc_status dc_centers_create_target(const dc_method_env *env, dc_method_state **o
     return dc_centers_create_kind(env, DC_TARGET_SQUARE, DC_SOFT_STUDENT, out);
 }
 
+dc_status dc_centers_add_labels(dc_method_state **state)
+{
+    dc_method_state *s = *state;
+    const dc_status st = dc_mem_alloc(&s->labels, (size_t)dc_part_rows(s->env->part), sizeof *s->labels, "labels");
+    s->label = (dc_table){"labels", s->labels, 1};
+    if (st != DC_OK) dc_centers_destroy(state);
+    return st;
+}
+
 dc_status dc_centers_create_labels(const dc_method_env *env, dc_method_state **out)
 {
-    dc_status st = dc_centers_create(env, out);
-    if (st != DC_OK) return st;
-    dc_method_state *s = *out;
-    st = dc_mem_alloc(&s->labels, (size_t)dc_part_rows(env->part), sizeof *s->labels, "labels");
-    s->label = (dc_table){"labels", s->labels, 1};
-    if (st != DC_OK) dc_centers_destroy(out);
-    return st;
+    const dc_status st = dc_centers_create(env, out);
+    return st == DC_OK ? dc_centers_add_labels(out) : st;
 }
 
 dc_status dc_centers_keep_labels(dc_comm *comm, dc_method_state *state, dc_state *c, const char *name)

@@ -15,6 +15,24 @@ void dc_head_build(const dc_method_env *env, dc_slab *slab)
     dc_slab_add(slab, "centers", env->K, env->L, false);
 }
 
+void dc_head_take(const dc_method_env *env, const float *centers, double variance)
+{
+    const int64_t K = env->K, L = env->L;
+    const dc_layer *head = &dc_slab_net(env->slab, "head")->layer[0];
+    float *weight = env->value + head->weight, *bias = env->value + head->bias;
+    const double scale = variance > 0 ? 1 / variance : 1;
+    for (int64_t k = 0; k < K; k++) bias[k] = 0;
+    for (int64_t j = 0; j < L; j++) {
+        double mean = 0;
+        for (int64_t k = 0; k < K; k++) mean += (double)centers[k * L + j] / (double)K;
+        for (int64_t k = 0; k < K; k++) {
+            const double c = (double)centers[k * L + j];
+            weight[j * K + k] = (float)(scale * (c - mean));
+            bias[k] -= (float)(0.5 * scale * (c * c - mean * mean));
+        }
+    }
+}
+
 dc_val dc_head_of(dc_graph *g, const dc_method_env *env, dc_pass pass, dc_val z)
 {
     return dc_layers(g, dc_slab_net(env->slab, "head"), 0, 1, pass, z);

@@ -63,6 +63,8 @@ dc_status dc_centers_create_kind(const dc_method_env *env, dc_target_kind kind, 
 dc_status dc_centers_create_target(const dc_method_env *env, dc_method_state **out);
 /* Like dc_centers_create(), but also keeps a number of each row, such as its label, as a table for steps. */
 dc_status dc_centers_create_labels(const dc_method_env *env, dc_method_state **out);
+/* Adds that table to a state. If there is no memory for it, the state is gone, too. */
+dc_status dc_centers_add_labels(dc_method_state **state);
 /* Registers the labels in a run state under this name; dc_centers_destroy() drops them. Collective. */
 dc_status dc_centers_keep_labels(dc_comm *comm, dc_method_state *state, dc_state *c, const char *name);
 dc_status dc_centers_start(dc_comm *comm, dc_method_state *state, const dc_inferred *rows);
@@ -107,6 +109,10 @@ dc_val dc_gaussians_shares(dc_graph *g, const dc_method_env *env, const dc_gauss
 
 /* Adds the network "head", a linear layer [L x K], and the tensor "centers" [K x L], which no step trains. */
 void dc_head_build(const dc_method_env *env, dc_slab *slab);
+/* Sets the head to the classifier of equal spherical Gaussians around centers[K x L], whose labels are those of the
+ * nearest centre: logits z (c_k - c) / v - |c_k|^2 / 2v, up to what all of them have in common; c: mean of the centres,
+ * v: the variance in each direction. */
+void dc_head_take(const dc_method_env *env, const float *centers, double variance);
 /* The logits of rows, [batch x K]: from their embedding z, or from the rows x. */
 dc_val dc_head_of(dc_graph *g, const dc_method_env *env, dc_pass pass, dc_val z);
 dc_val dc_head_logits(dc_graph *g, const dc_method_env *env, dc_pass pass, dc_val x);

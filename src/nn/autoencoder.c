@@ -199,7 +199,7 @@ dc_status dc_net_chain(dc_net *net, const char *name, int64_t D, const char *tex
     *net = (dc_net){.n_encoder = t.encoder.n, .D = D, .stream = stream};
     DC_TRY(add_part(net, &t, &t.encoder, false, name));
     net->L = net->layer[net->n_layers - 1].out;
-    for (int l = 0; l < net->n_layers; l++) snprintf(net->layer[l].name, DC_LAYER_NAME_MAX, "%.20s_%d", name, l);
+    for (int l = 0; l < net->n_layers; l++) snprintf(net->layer[l].name, DC_LAYER_NAME_MAX, "%.19s_%d", name, l);
     net->n_params = net->n_encoder_params = place_layers(net, 0, net->n_layers, at) - at;
 out:
     return st;

@@ -158,7 +158,7 @@ dc_val(dc_grad)(dc_graph *g, dc_val y, dc_val x)
         return dc_refuse(g, "a gradient is that of one value for each row of the batch, by rows");
     find_dependent(g, x.id, depends);
     if (y.id == x.id || !depends[y.id]) return dc_refuse(g, "a gradient by rows that the value does not depend on");
-    for (int i = 0; i < y.id; i++) slope[i] = DC_NONE;
+    for (int i = 0; i < DC_NODES_MAX; i++) slope[i] = DC_NONE;
     slope[y.id] = dc_record(g, (dc_node){.op = &dc_op_number, .real = {1}}, of->shape);
     for (int i = y.id; i > x.id; i--)
         if (depends[i] && slope[i].id >= 0) go_back(g, i, depends, slope);

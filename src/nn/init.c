@@ -74,7 +74,7 @@ void dc_net_init_weights(const dc_net *net, dc_init scheme, uint64_t seed, float
     for (int l = 0; l < net->n_layers; l++) {
         const dc_layer *layer = &net->layer[l];
         const dc_init own = layer->rules.has_init ? layer->rules.init : scheme;
-        if (!layer->tied) draw(layer, own, seed, (uint64_t)(net->stream + l), value + layer->weight);
+        if (!layer->tied) draw(layer, own, seed, (uint64_t)net->stream + (uint64_t)l, value + layer->weight);
         memset(value + layer->bias, 0, (size_t)dc_layer_biases(layer) * sizeof *value);
         init_norm(layer, value);
     }

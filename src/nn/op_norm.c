@@ -282,9 +282,9 @@ static void move(dc_graph *g, const dc_tensor *tensor, dc_val moment, bool is_va
     int m = 0;
     while (m < g->n_moves && g->move[m].tensor.at != tensor->at) m++;
     const bool again = m < g->n_moves;
-    const dc_val before = again ? (dc_val){g->move[m].node} : (dc_use)(g, tensor);
+    const int before = again ? g->move[m].node : (dc_use)(g, tensor).id;
     const dc_val after =
-        dc_record(g, (dc_node){.op = &running, .n_in = 2, .in = {before.id, moment.id}, .whole = {is_variance, pixels}},
+        dc_record(g, (dc_node){.op = &running, .n_in = 2, .in = {before, moment.id}, .whole = {is_variance, pixels}},
                   dc_graph_shape(g, moment));
     if (again)
         g->move[m].node = after.id;
@@ -294,6 +294,7 @@ static void move(dc_graph *g, const dc_tensor *tensor, dc_val moment, bool is_va
 
 static dc_val of_batch(dc_graph *g, const dc_layer *layer, dc_act act, dc_pass pass, dc_val x)
 {
+    DC_ASSERT(!dc_layer_is_pool(layer) && layer->out > 0);
     const int64_t width = dc_layer_biases(layer), pixels = layer->out / width;
     const dc_tensor mean = {layer->name, layer->mean, 1, width, false},
                     square = {layer->name, layer->mean + (size_t)width, 1, width, false},

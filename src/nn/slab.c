@@ -78,12 +78,13 @@ static bool layer_array(const dc_layer *layer, int i, dc_slab_array *out)
 
 bool dc_slab_at(const dc_slab *s, int i, dc_slab_array *out)
 {
-    const dc_net *net;
-    for (int k = 0; (net = dc_slab_net_at(s, k)) != NULL; k++)
+    for (int k = 0; k <= s->n_more; k++) {
+        const dc_net *net = dc_slab_net_at(s, k);
         for (int l = 0; l < net->n_layers; l++) {
             if (layer_array(&net->layer[l], i, out)) return true;
             i -= layer_arrays(&net->layer[l]);
         }
+    }
     if (i >= s->n_tensors) return false;
     const dc_tensor *t = &s->tensor[i];
     *out = array_of(t->name, "", t->n, t->width, t->at);

@@ -13,8 +13,9 @@ static void name_of(int c, char out[DC_H5_NAME_MAX])
 
 static bool is_known(const dc_sweep *s, int c)
 {
+    if (c < DC_SWEEP_SCORES) return true;
     for (int t = 0; t < s->n; t++)
-        if (c >= DC_SWEEP_SCORES && !(s->value[t][c] > DC_SWEEP_UNKNOWN)) return false;
+        if (!(s->value[t][c] > DC_SWEEP_UNKNOWN)) return false;
     return true;
 }
 

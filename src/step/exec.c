@@ -118,7 +118,8 @@ dc_status dc_step_create(dc_step **out, const dc_step_config *cfg)
     dc_plan_training(cfg->graph, csr && dc_csr_pays(csr, N) ? fmax(dc_csr_per_row(csr, N), 1) : 0, &s->plan);
     DC_TRY(dc_batcher_init(&s->batcher, cfg->part, cfg->seed, cfg->B));
     const dc_outer_way way = dc_outer_choose(cfg->strict, cfg->gather_rows, s->batcher.B);
-    DC_TRY(dc_places_init(&s->places, cfg->part, way, s->batcher.B, s->batcher.capacity));
+    DC_TRY(dc_places_init(&s->places, cfg->part, way, s->batcher.B, s->batcher.capacity,
+                          dc_batcher_reach(&s->batcher, DC_ROW_TILE)));
     DC_TRY(take_buffers(s));
     DC_TRY(take_sparse(s));
     DC_TRY(take_level_sum(s));

@@ -18,11 +18,17 @@ int dc_csr_sum_threads(void)
 enum { KEYS = 64 };
 
 typedef struct {
-    double *slot[KEYS]; /* the first lies in the result */
-    int joint[KEYS];    /* where a sum meets the one before it */
+    double *out, *others; /* the first sum lies in the result */
+    size_t stride;        /* from one of the others to the next */
+    int joint[KEYS];      /* where a sum meets the one before it */
     int depth;
     int64_t key; /* of the last leaf */
 } column_stack;
+
+static double *sum_at(const column_stack *t, int i)
+{
+    return i == 0 ? t->out : t->others + (size_t)(i - 1) * t->stride;
+}
 
 static void add_to(double *restrict a, const double *restrict b, size_t m)
 {
@@ -32,7 +38,7 @@ static void add_to(double *restrict a, const double *restrict b, size_t m)
 static void merge_last(column_stack *t, size_t m)
 {
     t->depth--;
-    add_to(t->slot[t->depth - 1], t->slot[t->depth], m);
+    add_to(sum_at(t, t->depth - 1), sum_at(t, t->depth), m);
 }
 
 /* Room for the leaf with this key, zeroed. */
@@ -42,8 +48,9 @@ static double *push(column_stack *t, int64_t key, size_t m)
     while (t->depth > 1 && t->joint[t->depth - 1] < joint) merge_last(t, m);
     t->joint[t->depth] = joint;
     t->key = key;
-    memset(t->slot[t->depth], 0, m * sizeof(double));
-    return t->slot[t->depth++];
+    double *sum = sum_at(t, t->depth++);
+    memset(sum, 0, m * sizeof *sum);
+    return sum;
 }
 
 /* The first leaf from `from` on that ends behind this row. */
@@ -88,8 +95,7 @@ static void sum_column(const job *j, int64_t column, double *stack, double *out)
     const dc_csc *c = &s->columns;
     const int64_t last = value_from(c, column, j->hi);
     int64_t e = value_from(c, column, j->lo);
-    column_stack t = {.slot = {out}};
-    for (int i = 1; i < s->depth; i++) t.slot[i] = stack + (size_t)(i - 1) * s->m;
+    column_stack t = {.out = out, .others = stack, .stride = s->m};
     if (e == last) memset(out, 0, j->m * sizeof *out);
     for (size_t b = 0; e < last; b++) {
         b = leaf_of(s, b, c->row[e]);

@@ -9,14 +9,15 @@ static int64_t round_up(int64_t n, int64_t to)
     return (n + to - 1) / to * to;
 }
 
-dc_status dc_places_init(dc_places *p, const dc_part *part, dc_outer_way way, int64_t B, int64_t capacity)
+dc_status dc_places_init(dc_places *p, const dc_part *part, dc_outer_way way, int64_t B, int64_t capacity,
+                         int64_t reach)
 {
     dc_status st = DC_OK;
     *p = (dc_places){.part = part, .way = way, .B = B, .capacity = capacity};
     p->max_leaves = part->shard_hi - part->shard_lo;
     if (dc_outer_table[way].padded) p->shard_places = (B - 1) / part->V + 1;
-    const int64_t rows = p->shard_places ? p->max_leaves * p->shard_places : capacity;
-    p->max_rows = round_up(DC_ROW_TILE - 1 + rows, DC_ROW_TILE);
+    if (p->shard_places) reach = part->shard_lo * p->shard_places % DC_ROW_TILE + p->max_leaves * p->shard_places;
+    p->max_rows = round_up(DC_MAX(reach, (int64_t)1), DC_ROW_TILE);
     DC_TRY(dc_mem_alloc(&p->leaf, (size_t)p->max_leaves, sizeof *p->leaf, "leaves of a batch"));
     DC_TRY(dc_mem_alloc(&p->offset, (size_t)part->P + 1, sizeof *p->offset, "rank table"));
 out:
@@ -48,6 +49,7 @@ void dc_places_set(dc_places *p, int64_t step, const int64_t *rows, const int64_
     }
     DC_ASSERT(count == p->n && p->n <= p->capacity && p->n_global <= p->B);
     p->used = round_up(at, DC_ROW_TILE);
+    DC_ASSERT(p->used <= p->max_rows);
 }
 
 static void clear(float *X, int64_t width, int64_t from, int64_t to)

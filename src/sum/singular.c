@@ -210,7 +210,8 @@ out:
 static void take_directions(dc_singular_pass *p, const double *V, dc_singular *out)
 {
     const int64_t d = out->d, k = out->k;
-    double *turned = (double *)p->G, *one = p->W; /* no longer needed, and no smaller */
+    void *room = p->G; /* no longer needed, and no smaller, as is W */
+    double *turned = room, *one = p->W;
     dc_singular_turn(p, k, V, turned);
     for (int64_t j = 0; j < k; j++) {
         for (int64_t c = 0; c < d; c++) one[c] = turned[c * k + j];
@@ -278,7 +279,8 @@ void dc_singular_release(dc_singular *s)
 double dc_singular_bytes(const dc_part *part, int64_t d, int64_t k, bool sparse)
 {
     const int64_t l = directions(part, d, k), tile = dc_singular_tile(d);
-    const dc_rows rows = {.part = part, .d = d, .csr = sparse ? &(dc_csr){0} : NULL};
+    const dc_csr any = {0};
+    const dc_rows rows = {.part = part, .d = d, .csr = sparse ? &any : NULL};
     const double chunk = (double)dc_singular_chunk(&rows), square = (double)l * (double)l;
     const double sums =
         sparse ? dc_sum_bytes(part, 2 * (size_t)d + 1) + 8 * (double)(2 * d) : dc_moments_bytes(part, d);

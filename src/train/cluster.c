@@ -54,6 +54,13 @@ static bool collapsed(const loop *l, const dc_refresh *r)
            r->k_sized < EFFECTIVE * l->out->start_sized;
 }
 
+/* Whether labels that stay may end the phase. */
+static bool may_converge(const loop *l)
+{
+    const dc_method *method = l->cfg->method;
+    return l->out->iterations > (method->settling ? method->settling(l->env) : 0);
+}
+
 static dc_stop decide(const loop *l, const dc_cluster_config *cfg)
 {
     const dc_refresh *r = &l->out->last;
@@ -61,7 +68,7 @@ static dc_stop decide(const loop *l, const dc_cluster_config *cfg)
     if (!isfinite(r->loss) || !isfinite(r->f_sum)) return DC_STOP_DIVERGED;
     if (!(cfg->method->flags & DC_METHOD_TRAINS)) return DC_STOP_ASSIGNED;
     if (collapsed(l, r)) return DC_STOP_COLLAPSED;
-    if (l->out->iterations > 0 && (double)r->changed < cfg->tol * N) return DC_STOP_CONVERGED;
+    if (may_converge(l) && (double)r->changed < cfg->tol * N) return DC_STOP_CONVERGED;
     return l->out->iterations >= cfg->max_iter ? DC_STOP_MAX_ITER : DC_STOP_NONE;
 }
 

@@ -122,6 +122,7 @@ static dc_pretrain_config training_of(const pair *p, const dc_layerwise_config *
     dc_pretrain_config training = cfg->layer;
     training.phase = phases[l];
     training.loss = loss_of(p, cfg->layer.loss);
+    training.method = NULL;
     return training;
 }
 

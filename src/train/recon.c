@@ -20,18 +20,27 @@ static int64_t steps_of(int64_t epochs, int64_t steps, int64_t per_epoch)
     return steps > 0 ? steps : epochs * per_epoch;
 }
 
-/* Records a step: dropout of the input, encoder, dropout of its output, decoder, loss against the clean input. */
-static void record_step(dc_graph *g, const void *ctx, int step)
+/* Dropout of the input, encoder, dropout of its output, decoder, loss against the clean input. */
+static void record_denoising(dc_graph *g, const trainer *t)
 {
-    const trainer *t = ctx;
     const dc_net *net = &t->net;
     const dc_denoising *noise = t->noise;
-    (void)step;
     const dc_val x = dc_batch(g, net->D), in = noise->input > 0 ? dc_dropout(g, noise->input, noise->site - 1, x) : x;
     const dc_val z = dc_layers(g, net, 0, net->n_encoder, true, in);
     const dc_val code = noise->hidden > 0 ? dc_dropout(g, noise->hidden, noise->site, z) : z;
     const dc_val y = dc_layers(g, net, net->n_encoder, net->n_layers, true, code);
     dc_minimize(g, "reconstruction", 1, dc_recon(g, t->cfg->loss, x, y));
+}
+
+static void record_step(dc_graph *g, const void *ctx, int step)
+{
+    const trainer *t = ctx;
+    const dc_method *method = t->cfg->method;
+    (void)step;
+    if (method && method->pretrain)
+        method->pretrain(g, &t->net, t->cfg->keys, t->cfg->loss);
+    else
+        record_denoising(g, t);
 }
 
 static dc_status record_epoch(dc_comm *comm, dc_phase *p, double *row)
