@@ -28,6 +28,7 @@ typedef struct {
     double kmeans_bytes; /* for start_bytes alone: memory of k-means on what is clustered */
     const struct dc_method *start_by; /* the first centres are the means of this method's clusters; NULL: k-means */
     const void *start_keys;           /* its keys */
+    const void *final_keys;           /* those of gmm, for the final step */
     void *found;                      /* of choose(), or NULL */
 } dc_method_env;
 

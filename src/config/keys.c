@@ -99,6 +99,11 @@ const void *dc_config_start_keys(const dc_config *cfg, const char **method)
     return *method ? keys_of(cfg, *method) : NULL;
 }
 
+const void *dc_config_final_keys(const dc_config *cfg)
+{
+    return keys_of(cfg, DC_FINAL_METHOD);
+}
+
 /* The choices of cluster.init but k-means and weights are methods. */
 const char *dc_start_method(const dc_config *cfg)
 {

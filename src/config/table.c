@@ -480,7 +480,7 @@ const dc_key dc_key_table[] = {
      .doc =
          "A mixture of Gaussians on the trained embedding as last step: its means, labels and responsibilities replace "
          "centres, labels and q, also in predictions. gmm: full covariances; tied, diagonal, spherical as "
-         "gmm.covariance, and constants as the defaults there."},
+         "gmm.covariance. Its constants and starts are those of the section gmm."},
     OPTIMIZER_ROWS("cluster", cluster.opt, "training", NULL, NULL, "0.01", "Xie et al. 2016"),
 
     {KEY("sweep", "clusters", DC_KEY_SERIES, sweep.clusters, "2..20"), .min = 2, .max = 1 << 20, .verbs = DC_USE_SWEEP,
