@@ -101,7 +101,15 @@ const void *dc_config_start_keys(const dc_config *cfg, const char **method)
 
 const void *dc_config_final_keys(const dc_config *cfg)
 {
-    return keys_of(cfg, DC_FINAL_METHOD);
+    const char *method = dc_final_method(cfg);
+    return method ? keys_of(cfg, method) : NULL;
+}
+
+const char *dc_final_method(const dc_config *cfg)
+{
+    const dc_key_choice *c = dc_key_find("cluster", "final")->choices;
+    while (c->value != DC_FINAL_GMM) c++;
+    return cfg->cluster.final == DC_FINAL_NONE ? NULL : c->name;
 }
 
 /* The choices of cluster.init but k-means and weights are methods. */

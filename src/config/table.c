@@ -413,8 +413,9 @@ const dc_key dc_key_table[] = {
             "must be one that trains nothing."},
     {KEY("cluster", "clusters", DC_KEY_INT, cluster.clusters, "10"), .min = 1, .max = 1 << 20, .choices = autos,
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "n_clusters k num_clusters", .source = "MNIST",
-     .doc = "Number of clusters K. auto, for method spectral with cluster.on: input: the number of eigenvalues before "
-            "their largest gap, at least 2 and at most spectral.max_clusters."},
+     .doc =
+         "Number of clusters K. auto, for method spectral, of the input or of the pretrained embedding: the number of "
+         "eigenvalues before their largest gap, at least 2 and at most spectral.max_clusters."},
     {KEY("cluster", "init", DC_KEY_CHOICE, cluster.init, "kmeans"), .choices = starts,
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .trait = "start", .result = true,
      .also = "initialization start warm_start continue",

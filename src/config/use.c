@@ -67,10 +67,11 @@ static const char *lacks(const dc_config_method *method, const dc_key *key)
     return dc_key_is_moved(key) && !dc_key_find(method->name, key->name) ? key->name : NULL;
 }
 
+/* cluster.final says the covariance itself. */
 static bool used_by_final(const dc_config *cfg, const dc_key *key)
 {
-    return cfg->cluster.final != DC_FINAL_NONE && strcmp(key->section, DC_FINAL_METHOD) == 0 &&
-           strcmp(key->name, DC_FINAL_OWN) != 0;
+    const char *method = dc_final_method(cfg);
+    return method && strcmp(key->section, method) == 0 && strcmp(key->name, "covariance") != 0;
 }
 
 static bool used_by_method(const dc_config *cfg, const dc_key *key, unsigned verb, char *why, size_t cap)

@@ -153,7 +153,7 @@ dc_status dc_pca_wide_bytes(const dc_part *part, int64_t d, int64_t k, bool shar
     const dc_dla_size size = {
         .task = DC_DLA_SVD, .N = d, .d = d, .rows = part->N, .k = k, .want.dtype = DC_F64, .shards = part->V};
     const dc_status st = dc_dla_plan_make(&size, part->P, &plan);
-    const double solve = plan.peak + dc_moments_bytes(part, d) + sizeof(double) * (double)(d + k) +
+    const double solve = fmax(plan.peak, dc_moments_bytes(part, d)) + sizeof(double) * (double)(d + k) +
                          sizeof(float) * (double)k * (double)d;
     *bytes = share ? fmax(solve, dc_singular_bytes(part, d, k, false)) : solve;
     return st;

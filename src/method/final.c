@@ -16,7 +16,7 @@ dc_status dc_final_fit(dc_comm *comm, const dc_method_env *env, const float *Z)
 {
     dc_status st = DC_OK;
     const dc_rows rows = dc_method_rows(env, Z);
-    dc_mixture_config cfg = dc_gmm_config(env->final_keys, &env->kmeans);
+    dc_mixture_config cfg = dc_mixture_config_of(env->final_keys, &env->kmeans);
     dc_mixture m = {0};
     cfg.covariance = covariance_of(env);
     cfg.phase = "final_mixture";
