@@ -7,58 +7,12 @@
 #include "dcmpi/knn.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/rng.h"
-#include "dcmpi/state.h"
 #include "dcmpi/wish.h"
+#include "state_store.h"
 
-enum { SHARDS = 16, SEED = 542, N = 9000, D = 3, K = 4, BYTES_MAX = 4 << 20 };
+enum { SHARDS = 16, SEED = 542, N = 9000, D = 3, K = 4 };
 
 static float X[N * D];
-
-/* ---- A checkpoint in memory of rank 0 ---------------------------------------------------------------------------- */
-
-typedef struct {
-    int n;
-    dc_state_array array[DC_STATE_ARRAYS_MAX];
-    size_t used;
-    _Alignas(int64_t) char bytes[BYTES_MAX];
-} saved;
-
-static saved store;
-
-static dc_status begin(void *ctx, const dc_state *c, const dc_state_array *array, int n)
-{
-    saved *s = ctx;
-    (void)c;
-    s->n = n;
-    s->used = 0;
-    memcpy(s->array, array, (size_t)n * sizeof *array);
-    return DC_OK;
-}
-
-static dc_status put(void *ctx, const void *data, size_t bytes)
-{
-    saved *s = ctx;
-    if (!CHECK(s->used + bytes <= BYTES_MAX)) return DC_OK;
-    memcpy(s->bytes + s->used, data, bytes);
-    s->used += bytes;
-    return DC_OK;
-}
-
-static dc_status end(void *ctx, const dc_state *c, dc_status so_far)
-{
-    (void)ctx, (void)c;
-    return so_far;
-}
-
-static dc_status load(void *ctx, int index, size_t first, size_t n, void *out)
-{
-    const saved *s = ctx;
-    size_t at = 0;
-    for (int i = 0; i < index; i++) at += s->array[i].n * dc_state_type_bytes(s->array[i].type);
-    const size_t size = dc_state_type_bytes(s->array[index].type);
-    memcpy(out, s->bytes + at + first * size, n * size);
-    return DC_OK;
-}
 
 /* ---- Searches ---------------------------------------------------------------------------------------------------- */
 
@@ -76,12 +30,9 @@ static dc_status start(dc_comm *comm, bool stops, dc_part *part, dc_knn *out)
     dc_wish *wish;
     dc_state *state;
     const dc_wish_config wishes = {.stop_at_s = stops ? dc_clock_now_s() : 0, .stop_file = "none"};
-    const dc_state_config cfg = {begin, put, end, load, NULL, &store};
     CHECK_OK(dc_wish_create(comm, &wish, &wishes));
     dc_comm_set_wish(comm, wish);
-    dc_comm_bcast(comm, &store.n, sizeof store.n, 0);
-    dc_comm_bcast(comm, store.array, sizeof store.array, 0);
-    CHECK_OK(dc_state_create(comm, &state, &cfg, store.array, store.n));
+    store_open(comm, &state);
     const dc_status st = find(comm, state, part, out);
     dc_comm_set_wish(comm, NULL);
     dc_state_destroy(&state);

@@ -90,11 +90,12 @@ continue_from cluster 0
 # ---- As the final step, and as a start ---------------------------------------------------------------------------------------------
 
 args=(fit "${common[@]}" "--model.encoder=dense 8 relu, dense 3" --pretrain.epochs=4 --pretrain.batch=50 --pretrain.lr=0.05
-    --cluster.method=idec --cluster.clusters=4 --cluster.batch=50 --cluster.max_iter=10 --cluster.tol=0 --cluster.final=gmm_tied)
+    --cluster.method=idec --cluster.clusters=4 --cluster.batch=50 --cluster.max_iter=10 --cluster.tol=0 --cluster.final=gmm_tied
+    --gmm.n_init=2 --gmm.reg=1e-5)
 rm -rf good all
 run 1 1 "${args[@]}" --run.output=good
 expect_exit 0 "a mixture as the final step"
-expect_out 'mixture +best of 1 starts' "it is fitted"
+expect_out 'mixture +best of 2 starts' "it is fitted, as the section gmm says"
 py 'f = h5py.File("good/run.h5")
 assert f["model/final_factors"].shape == (3, 3) and np.allclose(np.exp(f["model/final_log_weights"][:]).sum(), 1, atol=1e-5)
 x, m, F, w = f["embedding"][:], f["cluster_centers"][:], f["model/final_factors"][:], f["model/final_log_weights"][0]
@@ -117,6 +118,8 @@ plain=$(disk_of kmeans)
 number_between "$(disk_of gmm)" "$(awk -v x="$plain" 'BEGIN { print x + 0.01 }')" 1 "GiB with the state of a mixture, $plain without"
 run 1 1 "${args[@]}" --cluster.final_kmeans=true --run.output=two
 expect_error 2 'cluster.final and cluster.final_kmeans are two final steps' "two final steps"
+run 1 1 "${args[@]}" --gmm.covariance=full --run.output=two
+expect_error 2 'gmm.covariance is not used: cluster.method is idec' "the covariance is in cluster.final"
 
 args=(fit "${common[@]}" "--model.encoder=dense 8 relu, dense 3" --pretrain.mode=none --cluster.method=dcan --cluster.batch=50
     --cluster.clusters=4 --cluster.max_iter=10 --cluster.update_interval=5 --cluster.tol=0 --dcan.variance=diagonal)

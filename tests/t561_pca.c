@@ -1,7 +1,7 @@
 /* Principal components of input.scale = pca: variances, directions, rows and counts against scikit-learn's
  * (tests/golden/pca.txt); covariance in several panels against the plain sum; the whitened covariance is the identity;
- * rows in pieces have the bits of all rows; the way of wide rows gives the same; what is refused. t212 compares bits
- * between ranks and threads. Fixed seed 561. ranks: 2  ranks_long: 1 5  threads: 1 2 */
+ * rows in pieces have the bits of all rows; the way of wide rows gives the same, for a share of the variance, too; what
+ * is refused. t212 compares bits between ranks and threads. Fixed seed 561. ranks: 2  ranks_long: 1 5  threads: 1 2 */
 #include "data/pca_wide.h"
 #include "dcmpi/data.h"
 #include "dcmpi/h5.h"
@@ -76,6 +76,13 @@ static void test_counts(void)
     dc_dataset_destroy(&d);
 }
 
+static void fill_wide(float *x)
+{
+    dc_rng_fill_normal(x, WIDE_N * WIDE_D, 561, 1, 1);
+    for (int i = 0; i < WIDE_N; i++)
+        for (int c = 1; c < WIDE_D; c++) x[i * WIDE_D + c] += 0.5F * x[i * WIDE_D + c - 1] + 3;
+}
+
 /* ---- Beyond one rank: the way of wide rows, on rows of which both ways can be taken ------------------------------ */
 
 static void test_wide(void)
@@ -87,7 +94,7 @@ static void test_wide(void)
     const dc_data_request r = {.path = path_of("x.h5"), .scale = DC_SCALE_NONE};
     CHECK_OK(dc_dataset_open(comm, &r, SHARDS, 0, 1, &d));
     const dc_rows rows = dc_rows_of_dataset(d);
-    CHECK_OK(dc_pca_wide(comm, &rows, K, &wide));
+    CHECK_OK(dc_pca_wide(comm, &rows, &(dc_principal_wanted){.components = K}, &wide));
     CHECK_OK(dc_principal_create(comm, &rows, &(dc_principal_wanted){.components = K}, &narrow));
     CHECK_INT(wide.k, K);
     CHECK_INT(wide.varying, K);
@@ -96,9 +103,9 @@ static void test_wide(void)
     for (int j = 0; j < K; j++) CHECK_NEAR(wide.variance[j] / narrow.variance[j], 1, 1e-6);
     CHECK_ARRAY_NEAR(wide.direction, narrow.direction, K * D, 1e-5);
     CHECK_OK(dc_part_init(&columns, 100000, SHARDS, dc_comm_size(comm), dc_comm_rank(comm)));
-    CHECK_OK(dc_pca_wide_bytes(&columns, 8192, K, &bytes));
+    CHECK_OK(dc_pca_wide_bytes(&columns, 8192, K, false, &bytes));
     CHECK(bytes > 8.0 * 8192 * 8192 / dc_comm_size(comm)); /* the matrix is a part of it */
-    CHECK_STATUS(dc_pca_wide_bytes(&columns, 1000000, K, &bytes), DC_ERR_MEMORY);
+    CHECK_STATUS(dc_pca_wide_bytes(&columns, 1000000, K, false, &bytes), DC_ERR_MEMORY);
     CHECK(bytes > 8e12 / dc_comm_size(comm)); /* also of a matrix that ScaLAPACK cannot index */
     dc_error_clear();
     dc_principal_release(&wide);
@@ -116,13 +123,56 @@ static void test_wide_few(const float *x)
     const dc_data_request r = {.path = path_of("few.h5"), .scale = DC_SCALE_NONE};
     CHECK_OK(dc_dataset_open(comm, &r, SHARDS, 0, 1, &d));
     const dc_rows rows = dc_rows_of_dataset(d);
-    CHECK_OK(dc_pca_wide(comm, &rows, FEW, &wide));
+    CHECK_OK(dc_pca_wide(comm, &rows, &(dc_principal_wanted){.components = FEW}, &wide));
     CHECK_OK(dc_principal_create(comm, &rows, &(dc_principal_wanted){.components = FEW}, &narrow));
     CHECK_INT(wide.varying, FEW - 1);
     CHECK_INT(narrow.varying, FEW - 1);
     dc_principal_release(&wide);
     dc_principal_release(&narrow);
     dc_dataset_destroy(&d);
+}
+
+/* The number of components that hold the share, by the way of wide rows; -1: not that of the other way. */
+static int64_t count_wide(const char *name, double share)
+{
+    dc_dataset *d = NULL;
+    dc_principal wide = {0}, narrow = {0};
+    const dc_principal_wanted wanted = {.variance = share};
+    const dc_data_request r = {.path = path_of(name), .scale = DC_SCALE_NONE};
+    CHECK_OK(dc_dataset_open(comm, &r, SHARDS, 0, 1, &d));
+    const dc_rows rows = dc_rows_of_dataset(d);
+    CHECK_OK(dc_pca_wide(comm, &rows, &wanted, &wide));
+    CHECK_OK(dc_principal_create(comm, &rows, &wanted, &narrow));
+    for (int64_t j = 0; j < DC_MIN(wide.k, narrow.k); j++) CHECK_NEAR(wide.variance[j] / narrow.variance[j], 1, 1e-6);
+    const int64_t k = wide.k == narrow.k ? wide.k : -1;
+    dc_principal_release(&wide);
+    dc_principal_release(&narrow);
+    dc_dataset_destroy(&d);
+    return k;
+}
+
+/* Shares that need up to all of 301 components, more than the directions of the first tries; of rows fewer than
+ * columns; of eight variances that are equal but for rounding, of which four are half and no more. */
+static void test_wide_share(void)
+{
+    enum { EQUAL = 8 };
+    static float x[WIDE_N * WIDE_D];
+    static float axes[2 * EQUAL * EQUAL];
+    fill_wide(x);
+    write_rows(path_of("wide.h5"), DC_H5_F32, WIDE_N, WIDE_D, x);
+    write_rows(path_of("short.h5"), DC_H5_F32, 100, WIDE_D, x);
+    CHECK(count_wide("wide.h5", 0.3) < 64);
+    CHECK(count_wide("wide.h5", 0.9) > 64);
+    CHECK(count_wide("wide.h5", 0.9999) > 256);
+    CHECK_INT(count_wide("wide.h5", 1), WIDE_D);
+    CHECK(count_wide("short.h5", 0.95) > 64);
+    CHECK_INT(count_wide("short.h5", 1), 99);
+    for (int c = 0; c < EQUAL; c++) {
+        axes[2 * c * EQUAL + c] = 0.1F;
+        axes[(2 * c + 1) * EQUAL + c] = -0.1F;
+    }
+    write_rows(path_of("axes.h5"), DC_H5_F32, 2 * EQUAL, EQUAL, axes);
+    CHECK_INT(count_wide("axes.h5", 0.5), EQUAL / 2 + 1);
 }
 
 /* ---- Covariance -------------------------------------------------------------------------------------------------- */
@@ -173,9 +223,7 @@ static void test_panels(void)
     static float x[WIDE_N * WIDE_D];
     static double mean[WIDE_D], cov[WIDE_D * WIDE_D], expected[WIDE_D * WIDE_D], expected_mean[WIDE_D];
     dc_dataset *d = NULL;
-    dc_rng_fill_normal(x, WIDE_N * WIDE_D, 561, 1, 1);
-    for (int i = 0; i < WIDE_N; i++)
-        for (int c = 1; c < WIDE_D; c++) x[i * WIDE_D + c] += 0.5F * x[i * WIDE_D + c - 1] + 3;
+    fill_wide(x);
     write_rows(path_of("wide.h5"), DC_H5_F32, WIDE_N, WIDE_D, x);
     CHECK_OK(dc_dataset_load(comm, path_of("wide.h5"), 0, SHARDS, DC_SCALE_NONE, 0, 1, &d));
     const dc_rows rows = dc_rows_of_dataset(d);
@@ -219,10 +267,9 @@ static void refuse(const char *name, int64_t components, bool whiten, dc_status 
 
 static void test_refused(void)
 {
-    static uint8_t flat[2 * (DC_PRINCIPAL_MAX + 1)];
+    static uint8_t flat[100];
     float x[6] = {1, 2, 3, NAN, 5, 6}, tenth[60];
     write_rows(path_of("flat.h5"), DC_H5_U8, 20, 5, flat);
-    write_rows(path_of("long.h5"), DC_H5_U8, 2, DC_PRINCIPAL_MAX + 1, flat);
     write_rows(path_of("nan.h5"), DC_H5_F32, 3, 2, x);
     for (int i = 0; i < 60; i++) tenth[i] = 0.1F;
     write_rows(path_of("tenth.h5"), DC_H5_F32, 20, 3, tenth);
@@ -231,7 +278,6 @@ static void test_refused(void)
     refuse("flat.h5", 0, false, DC_ERR_DATA, "all rows are equal");
     refuse("tenth.h5", 1, true, DC_ERR_DATA, "all rows are equal");
     refuse("flat.h5", 6, false, DC_ERR_USAGE, "20 rows of 5 columns have at most 5 principal components");
-    refuse("long.h5", 0, false, DC_ERR_USAGE, "only a number of principal components can be taken");
     refuse("nan.h5", 2, false, DC_ERR_DATA, "row 1");
     refuse("one.h5", 1, false, DC_ERR_USAGE, "input.components");
     refuse("x.h5", D, true, DC_ERR_DATA, "only 16 principal components vary");
@@ -246,6 +292,7 @@ int main(void)
     test_golden();
     test_counts();
     test_wide();
+    test_wide_share();
     test_wide_few(x);
     test_white();
     test_panels();

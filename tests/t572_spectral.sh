@@ -132,8 +132,17 @@ run 2 1 predict --model=lm/run.h5 --input=blobs.h5 --output=own.h5 --force
 expect_exit 0 "which predict"
 run 1 1 "${common[@]:0:5}" --cluster.method=aekm --cluster.on=input --cluster.clusters=auto
 expect_error 2 'cluster.clusters = auto needs a method that chooses' "auto with another method"
-run 1 1 "${common[@]:0:5}" --cluster.method=spectral --cluster.clusters=auto
-expect_error 2 'with cluster.on = input' "auto on an embedding"
+args=("${common[@]:0:5}" "--model.encoder=dense 8 relu, dense 3" --pretrain.epochs=4 --pretrain.batch=50 --pretrain.lr=0.05
+    --cluster.method=spectral --cluster.clusters=auto --spectral.path=knn --spectral.neighbors=6 --spectral.max_clusters=8)
+rm -rf good
+run 1 1 "${args[@]}" --run.output=good
+expect_exit 0 "auto on an embedding"
+K=$(sed -nE 's/.*gap after number ([0-9]+): .*, the largest: so many clusters.*/\1/p' "$out")
+is "$(py 'f = h5py.File("good/run.h5"); print(f["embedding"].shape, f["spectral/embedding"].shape, f["cluster_centers"].shape)')" "(400, 3) (400, $K) ($K, 3)" "so many clusters of the embedding"
+keep_all "auto on an embedding"
+continue_from pretrain "$(steps_of pretrain | tail -n 1)"
+continue_from spectral "$(steps_of spectral | sed -n 2p)"
+continue_first kmeans
 run 1 1 "${common[@]:0:5}" --cluster.clusters=many
 expect_error 2 "cluster.clusters = 'many' is not a valid integer or auto, allowed: 1.." "no number"
 
@@ -153,6 +162,7 @@ for start in spectral gmm; do
     keep_all "dec from $start"
     [ $start = gmm ] || continue_from spectral "$(steps_of spectral | sed -n 2p)"
     continue_first kmeans
+    [ $start = gmm ] || expect_no_out 'Lanczos' "k-means goes on with the embedding that was kept"
     continue_first cluster
 done
 run 1 1 "${dec[@]}" --cluster.init=spectral --spectral.path=landmark --spectral.affinity=cosine --spectral.landmarks=20 --run.output=lm2

@@ -7,6 +7,7 @@
 #include "golden/golden.h"
 #include "t6_help.h"
 
+#include "dcmpi/cluster.h"
 #include "dcmpi/sweep.h"
 
 enum { N = 120, D = 11, CLUSTERINGS = 6, SHARDS = 8 };
@@ -65,14 +66,14 @@ static void check_inertia(dc_comm *comm, const problem *p)
     const float *own = p->x + part.row_lo * D;
     const dc_rows rows = {.part = &part, .d = D, .X = own},
                   stream = {.part = &part, .d = D, .rows = give_rows, .ctx = own};
-    CHECK_OK(dc_sweep_inertia(comm, &rows, NULL, 1, NULL, &all));
+    CHECK_OK(dc_cluster_inertia(comm, &rows, NULL, 1, NULL, &all));
     for (int t = 0; t < CLUSTERINGS; t++) {
         int32_t label[N];
         int64_t size[N];
         const int64_t K = (int64_t)p->K[t];
         for (int i = 0; i < N; i++) label[i] = (int32_t)p->label[t * N + i];
-        CHECK_OK(dc_sweep_inertia(comm, &rows, label + part.row_lo, K, size, &inertia[t]));
-        CHECK_OK(dc_sweep_inertia(comm, &stream, label + part.row_lo, K, size, &streamed));
+        CHECK_OK(dc_cluster_inertia(comm, &rows, label + part.row_lo, K, size, &inertia[t]));
+        CHECK_OK(dc_cluster_inertia(comm, &stream, label + part.row_lo, K, size, &streamed));
         CHECK(streamed == inertia[t]);
         bic[t] = dc_sweep_bic(size, K, N, D, inertia[t]);
         calinski[t] = (all - inertia[t]) / (double)(K - 1) / (inertia[t] / (double)(N - K));

@@ -53,9 +53,9 @@ int main(void)
         double inertia, alone, of_dense;
         int64_t size[K], sizes[K];
         const int64_t clusters = known ? K : 1;
-        CHECK_OK(dc_sweep_inertia(comm, &rows, known ? mine : NULL, clusters, size, &inertia));
-        CHECK_OK(dc_sweep_inertia(&solo, &whole, known ? label : NULL, clusters, NULL, &alone));
-        CHECK_OK(dc_sweep_inertia(&solo, &dense, known ? label : NULL, clusters, sizes, &of_dense));
+        CHECK_OK(dc_cluster_inertia(comm, &rows, known ? mine : NULL, clusters, size, &inertia));
+        CHECK_OK(dc_cluster_inertia(&solo, &whole, known ? label : NULL, clusters, NULL, &alone));
+        CHECK_OK(dc_cluster_inertia(&solo, &dense, known ? label : NULL, clusters, sizes, &of_dense));
         CHECK_NEAR(inertia, alone, 0);
         CHECK_NEAR(inertia, of_dense, 1e-12 * of_dense);
         CHECK(memcmp(size, sizes, (size_t)clusters * sizeof *size) == 0);

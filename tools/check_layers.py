@@ -30,7 +30,7 @@ ALLOWED = {
     "cluster": {"graph", "nn", "dla", "la", "state", "sum", "comm", "base"},
     "graph": {"la", "dla", "state", "sum", "comm", "base"},
     "config": {"data", "synth", "graph", "cluster", "nn", "la", "base"},  # for their enumerations, and the text of networks
-    "sweep": {"metrics", "la", "state", "sum", "comm", "base"},
+    "sweep": {"cluster", "metrics", "la", "state", "sum", "comm", "base"},
     "topics": {"la", "sum", "comm", "base"},
     "method": {"sweep", "cluster", "graph", "nn", "dla", "la", "state", "sum", "comm", "base"},
     "step": {"data", "nn", "la", "state", "io", "sum", "comm", "base"},

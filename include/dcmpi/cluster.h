@@ -107,6 +107,10 @@ DC_CHECKED dc_status dc_cluster_variances(dc_comm *comm, const dc_rows *rows, co
  * 0..K-1 count for no cluster. The same bits for every number of ranks and threads. Collective: one reduction. Errors:
  * DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_cluster_means(dc_comm *comm, const dc_rows *rows, const int32_t *label, int64_t K, float *out);
+/* Sum over all rows of the squared distance to the mean of their cluster, and size[K] unless NULL; label NULL: all rows
+ * are one cluster (K = 1). Otherwise as dc_cluster_means(), with two reductions. */
+DC_CHECKED dc_status dc_cluster_inertia(dc_comm *comm, const dc_rows *rows, const int32_t *label, int64_t K,
+                                        int64_t *size, double *out);
 /* Temporary memory of dc_cluster_means(), for a rehearsal (mem.h). Local. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_cluster_means_bytes(const dc_rows *rows, int64_t K, size_t *bytes);
 

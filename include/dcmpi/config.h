@@ -146,6 +146,8 @@ void dc_config_set_methods(const dc_config_method *list, int n);
 const void *dc_config_method_keys(const dc_config *cfg);
 /* The same for the method in cluster.init; *method: its name. NULL if that is k-means. */
 const void *dc_config_start_keys(const dc_config *cfg, const char **method);
+/* The same for the mixture of cluster.final; NULL if there is none. */
+const void *dc_config_final_keys(const dc_config *cfg);
 
 void dc_config_defaults(dc_config *cfg);
 /* The deck's network, from its texts or from hidden, latent and their activations; without layers if the rows

@@ -166,6 +166,7 @@ typedef struct {
     int64_t stored_D;      /* columns of the stored rows */
     dc_dtype stored_dtype; /* their type */
     int64_t components;    /* components that enter the network, at most; 0: the columns do */
+    bool of_share;         /* their number is not known yet: a share of the variance decides */
     dc_reduce_kind reduce; /* that makes them */
     dc_row_norm norm;
     bool in_place;                        /* the rows can stay in their file */

@@ -28,6 +28,7 @@ typedef struct {
     double kmeans_bytes; /* for start_bytes alone: memory of k-means on what is clustered */
     const struct dc_method *start_by; /* the first centres are the means of this method's clusters; NULL: k-means */
     const void *start_keys;           /* its keys */
+    const void *final_keys;           /* those of the mixture in the final step */
     void *found;                      /* of choose(), or NULL */
 } dc_method_env;
 
@@ -151,10 +152,10 @@ typedef struct dc_method {
     /* Clusters all rows for the start of another method, to which env belongs, but for its keys: sets label[n]. NULL:
      * does not serve as cluster.init. Collective. */
     dc_status (*cluster)(dc_comm *comm, const dc_method_env *env, const float *Z, int32_t *label);
-    /* Chooses the number of clusters of the input rows if cluster.clusters is auto: sets *K, at most env->K, which is
-     * what most_clusters() says or less; *found, for env->found, is what it found on the way, or NULL. env has neither
-     * slab nor values. NULL: does not choose. Collective. */
-    dc_status (*choose)(dc_comm *comm, const dc_method_env *env, int64_t *K, void **found);
+    /* Chooses the number of clusters of `rows`, which are to be clustered, if cluster.clusters is auto: sets *K, at
+     * most env->K, which is what most_clusters() says or less; *found, for env->found, is what it found on the way, or
+     * NULL. Of env, part, K, L, keys and kmeans are set. NULL: does not choose. Collective. */
+    dc_status (*choose)(dc_comm *comm, const dc_method_env *env, const dc_rows *rows, int64_t *K, void **found);
     void (*release_found)(void **found);
     int64_t (*most_clusters)(const void *keys);
 } dc_method;

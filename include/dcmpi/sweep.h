@@ -34,10 +34,6 @@ typedef struct {
  * variance inertia / (d (N - K)), at least 1e-300, and p = K - 1 + K d + 1 parameters. size[K]: rows of the clusters.
  */
 double dc_sweep_bic(const int64_t *size, int64_t K, int64_t N, int64_t d, double inertia);
-/* Sum over all rows of the squared distance to the mean of their cluster, and size[K] unless NULL; label NULL: all rows
- * are one cluster (K = 1). Collective: two reductions. Errors: DC_ERR_MEMORY. */
-DC_CHECKED dc_status dc_sweep_inertia(dc_comm *comm, const dc_rows *rows, const int32_t *label, int64_t K,
-                                      int64_t *size, double *out);
 
 /* ---- Figures ----------------------------------------------------------------------------------------------------- */
 

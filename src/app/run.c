@@ -29,7 +29,8 @@ typedef struct {
     dc_standing_result standing;
     dc_topics_result topics;
     dc_principal map; /* of the embedding */
-    int64_t chosen;   /* number of clusters, if the deck leaves it open; 0: not chosen yet */
+    bool open;        /* the deck leaves the number of clusters open */
+    int64_t chosen;   /* number of clusters then; 0: not chosen yet */
     void *found;      /* what the method found on the way */
     dc_sweep sweep;
 } fit;
@@ -58,28 +59,39 @@ static dc_status release(dc_comm *comm, fit *f, dc_status st)
     return dc_job_end(comm, &f->job, st);
 }
 
-/* Lets the method choose the number of clusters, if the deck does; a run that continues keeps its choice. */
+/* ---- cluster.clusters: auto -------------------------------------------------------------------------------------- */
+
+static int64_t most_clusters(const fit *f)
+{
+    const dc_config *cfg = &f->job.cfg;
+    const int64_t most = dc_method_find(cfg->cluster.method)->most_clusters(dc_config_method_keys(cfg));
+    return DC_MIN(most, f->data->part.N - 1);
+}
+
+/* Lets the method choose the number of clusters of the input rows, if the deck does; a run that continues keeps its
+ * choice. The embedded rows are not there yet: for these the model is made for the most clusters there may be. */
 static dc_status open_clusters(dc_comm *comm, fit *f)
 {
     dc_status st = DC_OK;
     dc_config *cfg = &f->job.cfg;
-    const dc_method *method = dc_method_find(cfg->cluster.method);
-    if (cfg->cluster.clusters != DC_CLUSTERS_AUTO) return DC_OK;
+    int64_t K;
+    f->open = cfg->cluster.clusters == DC_CLUSTERS_AUTO;
+    if (!f->open) return DC_OK;
     DC_TRY(dc_state_keep(comm, f->job.state, "choice/clusters", DC_STATE_I64, 1, &f->chosen, NULL));
-    if (f->chosen == 0) {
+    if (f->chosen == 0 && cfg->cluster.on == DC_ON_INPUT) {
         const dc_rows input = dc_rows_of_dataset(f->data);
-        dc_method_env env = {.part = &f->data->part,
-                             .K = DC_MIN(method->most_clusters(dc_config_method_keys(cfg)), f->data->part.N - 1),
-                             .L = input.d,
-                             .keys = dc_config_method_keys(cfg),
-                             .kmeans = dc_setup_kmeans(&f->job),
-                             .input = input};
-        DC_TRY(method->choose(comm, &env, &f->chosen, &f->found));
+        const dc_method_env env = {.part = &f->data->part,
+                                   .K = most_clusters(f),
+                                   .L = input.d,
+                                   .keys = dc_config_method_keys(cfg),
+                                   .kmeans = dc_setup_kmeans(&f->job)};
+        DC_TRY(dc_method_find(cfg->cluster.method)->choose(comm, &env, &input, &f->chosen, &f->found));
     }
-    if (f->chosen < 1 || f->chosen >= f->data->part.N)
+    K = f->chosen > 0 || cfg->cluster.on == DC_ON_INPUT ? f->chosen : most_clusters(f);
+    if (K < 1 || K >= f->data->part.N)
         return DC_FAIL(DC_ERR_FORMAT, "the checkpoint's number of clusters, %lld, fits no state of this run",
                        (long long)f->chosen);
-    cfg->cluster.clusters = f->chosen;
+    cfg->cluster.clusters = K;
 out:
     return st;
 }
@@ -201,6 +213,23 @@ static dc_status choose_clusters(dc_comm *comm, fit *f)
     DC_TRY(take_clusters(comm, f, f->sweep.suggested));
     f->sweep.chosen = f->sweep.suggested;
 out:
+    return st;
+}
+
+/* Lets the method choose the number of clusters of the embedded rows. */
+static dc_status choose_of_embedding(dc_comm *comm, fit *f)
+{
+    dc_status st = DC_OK;
+    dc_run_embedding e;
+    int64_t K;
+    DC_TRY(dc_run_embed(comm, &f->job, &f->model, &e));
+    const double start = dc_timer_start();
+    DC_TRY(e.method->choose(comm, &e.env, &e.rows, &K, &f->found));
+    dc_timer_stop(&f->job.timers, DC_T_KMEANS, start, 0, 0);
+    DC_TRY(take_clusters(comm, f, K));
+    f->chosen = K;
+out:
+    dc_run_embedding_release(&e);
     return st;
 }
 
@@ -397,6 +426,7 @@ dc_status dc_run_fit(dc_comm *comm, const dc_cli *cli)
     DC_TRY(init_weights(comm, &f));
     DC_TRY(pretrain(comm, &f));
     if (dc_setup_sweeps(&f.job)) DC_TRY(choose_clusters(comm, &f));
+    if (f.open && f.chosen == 0) DC_TRY(choose_of_embedding(comm, &f));
     DC_TRY(cluster(comm, &f));
     report_stop(&f);
     DC_TRY(count_sizes(comm, &f));

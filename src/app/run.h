@@ -14,6 +14,18 @@ DC_CHECKED dc_status dc_run_kmeans(dc_comm *comm, const dc_cli *cli);
 /* Collective. `predict`: sends rows through a finished model. */
 DC_CHECKED dc_status dc_run_predict(dc_comm *comm, const dc_cli *cli);
 
+/* What is clustered after pretraining, for methods that choose or compare numbers of clusters. */
+typedef struct {
+    const dc_model *model;
+    const dc_method *method;
+    dc_cluster_length before;
+    dc_method_env env;
+    float *Z;     /* [n x L] local rows, owned; NULL without a network */
+    dc_rows rows; /* the same, or the rows of the data; a view */
+} dc_run_embedding;
+/* Collective. Borrows model. Release *out even after an error; it must stay where it is. Errors: DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_run_embed(dc_comm *comm, const dc_job *job, const dc_model *model, dc_run_embedding *out);
+void dc_run_embedding_release(dc_run_embedding *e);
 /* Collective. What sweep-k does between pretraining and clustering: clusters what `model` embeds, or the rows
  * themselves, into each number of clusters. *sweep is in the run's state (dc_sweep_keep). */
 DC_CHECKED dc_status dc_run_sweep(dc_comm *comm, dc_job *job, const dc_model *model, dc_sweep *sweep);

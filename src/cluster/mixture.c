@@ -146,7 +146,7 @@ static dc_status start_from(dc_comm *comm, fit *f, const float *centers, const i
     return DC_OK;
 }
 
-/* The k-means of later starts is short, so only that of the first one is kept. */
+/* The k-means of later starts is short, so only that of the first one is kept; a stop in it keeps the starts before. */
 static dc_status start_by_kmeans(dc_comm *comm, fit *f)
 {
     dc_status st = DC_OK;
@@ -157,7 +157,9 @@ static dc_status start_by_kmeans(dc_comm *comm, fit *f)
         c.n_init = 1;
         c.state = NULL;
     }
-    DC_TRY(dc_kmeans(comm, f->em.rows, &c, &km));
+    st = dc_kmeans(comm, f->em.rows, &c, &km);
+    if (st == DC_STOPPED && !c.state) DC_TRY(poll(comm, f)); /* the wish stays until the run has ended */
+    if (st != DC_OK) goto out;
     DC_TRY(start_from(comm, f, km.centers, km.labels));
 out:
     dc_kmeans_result_release(&km);

@@ -297,11 +297,11 @@ static dc_status check_auto(const dc_config *cfg, const dc_origins *from, unsign
     char place[DC_PLACE_MAX];
     const dc_config_method *method = dc_method_row(cfg->cluster.method);
     const bool chooses = verb & DC_USE_FIT && method && dc_has_word(method->traits, "choice");
-    if (cfg->cluster.clusters != DC_CLUSTERS_AUTO || (chooses && cfg->cluster.on == DC_ON_INPUT)) return DC_OK;
+    if (cfg->cluster.clusters != DC_CLUSTERS_AUTO || chooses) return DC_OK;
     dc_place_format(from, dc_key_find("cluster", "clusters"), place);
     return DC_FAIL(DC_ERR_USAGE,
-                   "%s: cluster.clusters = auto needs a method that chooses, with cluster.on = input: "
-                   "spectral; `dcmpi sweep-k` compares numbers of clusters for others",
+                   "%s: cluster.clusters = auto needs a method that chooses: spectral; `dcmpi sweep-k` compares "
+                   "numbers of clusters for others",
                    place);
 }
 

@@ -40,6 +40,9 @@ const dc_config_method *dc_method_row_at(int i);
 const dc_config_method *dc_method_row(const char *name);
 /* The method whose clusters another method starts from (cluster.init), or NULL. */
 const char *dc_start_method(const dc_config *cfg);
+/* The method whose keys the mixture of cluster.final takes: that of the choice without another word; NULL: no mixture.
+ */
+const char *dc_final_method(const dc_config *cfg);
 
 /* value.c. `place` is "deck.yaml:12:3" or "command line", for messages. */
 enum { DC_PLACE_MAX = 256, DC_VALUE_TEXT_MAX = 3 * DC_FILES_TEXT_MAX + 8 };

@@ -99,6 +99,19 @@ const void *dc_config_start_keys(const dc_config *cfg, const char **method)
     return *method ? keys_of(cfg, *method) : NULL;
 }
 
+const void *dc_config_final_keys(const dc_config *cfg)
+{
+    const char *method = dc_final_method(cfg);
+    return method ? keys_of(cfg, method) : NULL;
+}
+
+const char *dc_final_method(const dc_config *cfg)
+{
+    const dc_key_choice *c = dc_key_find("cluster", "final")->choices;
+    while (c->value != DC_FINAL_GMM) c++;
+    return cfg->cluster.final == DC_FINAL_NONE ? NULL : c->name;
+}
+
 /* The choices of cluster.init but k-means and weights are methods. */
 const char *dc_start_method(const dc_config *cfg)
 {

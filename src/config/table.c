@@ -248,12 +248,13 @@ const dc_key dc_key_table[] = {
      .or_when_is = "svd pca random", .result = true, .also = "n_components pca_components",
      .doc =
          "Number of principal components, or of the dimensions of input.reduce; at most that of columns and of rows. "
-         "0: with input.scale = pca, input.variance decides, for up to 4,096 columns. Principal components of more "
-         "columns are computed by ScaLAPACK: their bits depend on the number of ranks."},
+         "0: with input.scale = pca, input.variance decides. Principal components of more than 4,096 columns are "
+         "computed by ScaLAPACK: their bits depend on the number of ranks."},
     {KEY("input", "variance", DC_KEY_FLOAT, input.variance, "0.95"), .min = 0, .max = 1, .range = DC_OPEN_MIN,
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .when = "components", .when_is = "0", .result = true,
      .also = "explained_variance explained_variance_ratio", .source = "scikit-learn's rule",
-     .doc = "Take as few principal components as hold more than this share of the variance; 1: all that vary."},
+     .doc = "Take as few principal components as hold more than this share of the variance; 1: all that vary. At most "
+            "4,096; until the share is known, memory is announced for as many as there may be."},
     {KEY("input", "whiten", DC_KEY_BOOL, input.whiten, "false"), .verbs = DC_USE_FIT | DC_USE_KMEANS, .when = "scale",
      .when_is = "pca", .result = true, .also = "whitening sphering",
      .doc = "true: each component is divided by its standard deviation, so that all have variance 1. false: one factor "
@@ -413,8 +414,9 @@ const dc_key dc_key_table[] = {
             "must be one that trains nothing."},
     {KEY("cluster", "clusters", DC_KEY_INT, cluster.clusters, "10"), .min = 1, .max = 1 << 20, .choices = autos,
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .also = "n_clusters k num_clusters", .source = "MNIST",
-     .doc = "Number of clusters K. auto, for method spectral with cluster.on: input: the number of eigenvalues before "
-            "their largest gap, at least 2 and at most spectral.max_clusters."},
+     .doc =
+         "Number of clusters K. auto, for method spectral, of the input or of the pretrained embedding: the number of "
+         "eigenvalues before their largest gap, at least 2 and at most spectral.max_clusters."},
     {KEY("cluster", "init", DC_KEY_CHOICE, cluster.init, "kmeans"), .choices = starts,
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .trait = "start", .result = true,
      .also = "initialization start warm_start continue",
@@ -480,7 +482,7 @@ const dc_key dc_key_table[] = {
      .doc =
          "A mixture of Gaussians on the trained embedding as last step: its means, labels and responsibilities replace "
          "centres, labels and q, also in predictions. gmm: full covariances; tied, diagonal, spherical as "
-         "gmm.covariance, and constants as the defaults there."},
+         "gmm.covariance. Its constants and starts are those of the section gmm."},
     OPTIMIZER_ROWS("cluster", cluster.opt, "training", NULL, NULL, "0.01", "Xie et al. 2016"),
 
     {KEY("sweep", "clusters", DC_KEY_SERIES, sweep.clusters, "2..20"), .min = 2, .max = 1 << 20, .verbs = DC_USE_SWEEP,

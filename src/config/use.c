@@ -67,6 +67,13 @@ static const char *lacks(const dc_config_method *method, const dc_key *key)
     return dc_key_is_moved(key) && !dc_key_find(method->name, key->name) ? key->name : NULL;
 }
 
+/* cluster.final says the covariance itself. */
+static bool used_by_final(const dc_config *cfg, const dc_key *key)
+{
+    const char *method = dc_final_method(cfg);
+    return method && strcmp(key->section, method) == 0 && strcmp(key->name, "covariance") != 0;
+}
+
 static bool used_by_method(const dc_config *cfg, const dc_key *key, unsigned verb, char *why, size_t cap)
 {
     const dc_config_method *method = dc_method_row(cfg->cluster.method);
@@ -74,6 +81,7 @@ static bool used_by_method(const dc_config *cfg, const dc_key *key, unsigned ver
     const char *start = dc_has_word(method->traits, "start") ? dc_start_method(cfg) : NULL;
     const bool of_another = dc_method_row(key->section) && strcmp(key->section, method->name) != 0;
     if (of_another && start && strcmp(key->section, start) == 0) return true;
+    if (of_another && used_by_final(cfg, key)) return true;
     const char *what = of_another ? NULL : lacks(method, key);
     if (!of_another && !what) return true;
     snprintf(why, cap, "cluster.method is %s%s%s", method->name, what ? ", which has no " : "", what ? what : "");

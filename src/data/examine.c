@@ -93,7 +93,7 @@ static double components_bytes(const dc_data_header *head, const dc_part *part, 
     if (head->reduce != DC_REDUCE_NONE) return dc_data_reduce_bytes(head, part, stays_sparse(head, scale));
     if (head->D <= DC_PRINCIPAL_MAX)
         bytes = dc_principal_bytes(part, head->D, k);
-    else if (dc_pca_wide_bytes(part, head->D, k, &bytes) != DC_OK)
+    else if (dc_pca_wide_bytes(part, head->D, k, head->of_share, &bytes) != DC_OK)
         dc_error_clear(); /* the solver refuses it with the same words */
     return fmax(bytes, dc_pca_project_bytes(head->D, k));
 }
@@ -125,7 +125,9 @@ double dc_dataset_loading_bytes(const dc_data_header *head, const dc_part *part,
 double dc_dataset_loading_root_bytes(const dc_data_header *head, const dc_part *part)
 {
     if (head->reduce != DC_REDUCE_NONE) return dc_data_reduce_root_bytes(head, part);
-    return head->components == 0 || head->D > DC_PRINCIPAL_MAX ? 0 : dc_principal_root_bytes(head->D);
+    if (head->components == 0) return 0;
+    return head->D > DC_PRINCIPAL_MAX ? dc_pca_wide_root_bytes(part, head->D, head->components, head->of_share)
+                                      : dc_principal_root_bytes(head->D);
 }
 
 const char *dc_dataset_advice(const dc_dataset *d, const char *otherwise, char out[DC_DATA_ADVICE_MAX])

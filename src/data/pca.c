@@ -23,16 +23,12 @@ dc_status dc_data_count_components(const dc_data_request *r, dc_data_header *hea
 {
     const int64_t most = DC_MIN(head->N, head->D), wanted = r->pca.wanted.components;
     if (r->scale != DC_SCALE_PCA) return DC_OK;
-    if (head->D > DC_PRINCIPAL_MAX && wanted == 0)
-        return DC_FAIL(DC_ERR_USAGE,
-                       "%s: of more than %d columns, here %lld, only a number of principal components can be taken, no "
-                       "share of the variance; set input.components",
-                       r->path, (int)DC_PRINCIPAL_MAX, (long long)head->D);
     if (wanted > most || head->N < 2)
         return DC_FAIL(DC_ERR_USAGE,
                        "%s: %lld rows of %lld columns have at most %lld principal components; lower input.components",
                        r->path, (long long)head->N, (long long)head->D, (long long)DC_MIN(most, head->N - 1));
-    head->components = wanted > 0 ? wanted : most;
+    head->components = wanted > 0 ? wanted : DC_MIN(most, (int64_t)DC_PRINCIPAL_MAX);
+    head->of_share = wanted == 0;
     return DC_OK;
 }
 
@@ -225,7 +221,7 @@ dc_status dc_data_components(dc_comm *comm, dc_dataset *d, const dc_pca_request 
     dc_principal p = {0};
     const dc_rows rows = dc_rows_of_dataset(d);
     if (d->D > DC_PRINCIPAL_MAX)
-        DC_TRY(dc_pca_wide(comm, &rows, request->wanted.components, &p));
+        DC_TRY(dc_pca_wide(comm, &rows, &request->wanted, &p));
     else
         DC_TRY(dc_principal_create(comm, &rows, &request->wanted, &p));
     DC_TRY(check_variance(d, &p, request->whiten));

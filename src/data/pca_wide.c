@@ -1,13 +1,76 @@
 /* Principal components of rows that are too wide for one rank to hold their covariance: singular vectors of the rows
- * minus their mean, which ScaLAPACK computes on a grid of ranks. Their bits depend on the number of ranks. */
+ * minus their mean, which ScaLAPACK computes on a grid of ranks. Their bits depend on the number of ranks.
+ *
+ * ScaLAPACK is told how many to compute. For a share of the variance, the range finder (singular.h) first finds a
+ * number that is enough: the variance in any k directions is at most that of the k leading components. Of these the
+ * fewest that hold the share are kept. Variances of two grids differ by rounding, which a margin keeps out of the
+ * count. */
 #include "pca_wide.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "dcmpi/comm.h"
 #include "dcmpi/dla.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
+#include "dcmpi/singular.h"
+
+/* A share counts as held if it is exceeded by this part of it: far more than rounding, far less than anybody means. */
+static const double MARGIN = 1e-9;
+
+/* ---- How many are enough ----------------------------------------------------------------------------------------- */
+
+static bool holds(double sum, double margin, const dc_principal_wanted *wanted, double total)
+{
+    return sum > (1 + margin) * wanted->variance * total;
+}
+
+/* The first number of directions that holds the share, by twice the margin; 0: k do not. Adds up their variances in
+ * *sum. */
+static int64_t count_holding(const dc_singular *s, const dc_principal_wanted *wanted, int64_t N, double *sum)
+{
+    *sum = 0;
+    for (int64_t j = 0; j < s->k; j++) {
+        *sum += s->value[j] * s->value[j] / (double)(N - 1);
+        if (holds(*sum, 2 * MARGIN, wanted, s->total)) return j + 1;
+    }
+    return 0;
+}
+
+static dc_status fail_share(const dc_principal_wanted *wanted, int64_t k, double share)
+{
+    return DC_FAIL(
+        DC_ERR_USAGE,
+        "input.variance = %g: the %lld largest principal components, the most that are computed of more than "
+        "%d columns, hold %.4g of the variance; lower input.variance or set input.components",
+        wanted->variance, (long long)k, (int)DC_PRINCIPAL_MAX, share);
+}
+
+/* *k: as many components as surely hold the share, found with more and more directions; all there can be if no number
+ * holds it, as with share 1. Collective. */
+static dc_status find_enough(dc_comm *comm, const dc_rows *rows, const dc_principal_wanted *wanted, int64_t *k)
+{
+    enum { FIRST = 64, TIMES = 4 };
+    dc_status st = DC_OK;
+    dc_singular s = {0};
+    const int64_t N = rows->part->N, all = DC_MIN((int64_t)N, rows->d), most = DC_MIN(all, (int64_t)DC_PRINCIPAL_MAX);
+    double sum = 0;
+    *k = 0;
+    for (int64_t l = wanted->variance < 1 ? DC_MIN((int64_t)FIRST, most) : most; *k == 0; l = DC_MIN(TIMES * l, most)) {
+        dc_singular_release(&s);
+        DC_TRY(dc_singular_create(comm, rows, &(dc_singular_wanted){.k = l, .about_mean = true}, &s));
+        *k = s.total > 0 ? count_holding(&s, wanted, N, &sum) : 1;
+        if (*k > 0 || l < most) continue;
+        if (most < all && sum < (1 - MARGIN) * s.total) DC_TRY(fail_share(wanted, most, sum / s.total));
+        *k = most;
+    }
+out:
+    dc_singular_release(&s);
+    return st;
+}
+
+/* ---- The components ---------------------------------------------------------------------------------------------- */
 
 typedef struct {
     const dc_rows *rows;
@@ -51,18 +114,29 @@ static int64_t count_varying(const dc_principal *p)
     return n;
 }
 
-dc_status dc_pca_wide(dc_comm *comm, const dc_rows *rows, int64_t k, dc_principal *out)
+/* Keeps as few as hold the share, or all that vary. */
+static void keep_share(const dc_principal_wanted *wanted, dc_principal *p)
+{
+    double sum = 0;
+    int64_t k = 0;
+    while (k < p->varying && !holds(sum, MARGIN, wanted, p->total)) sum += p->variance[k++];
+    p->k = k;
+}
+
+dc_status dc_pca_wide(dc_comm *comm, const dc_rows *rows, const dc_principal_wanted *wanted, dc_principal *out)
 {
     dc_status st = DC_OK;
     dc_dla_svd svd = {0};
-    *out = (dc_principal){.d = rows->d, .k = k};
+    *out = (dc_principal){.d = rows->d, .k = wanted->components};
+    if (wanted->components == 0) DC_TRY(find_enough(comm, rows, wanted, &out->k));
     DC_TRY_ALL(comm, dc_mem_alloc(&out->mean, (size_t)rows->d, sizeof *out->mean, "principal components"));
     DC_TRY(dc_moments_total(comm, rows, out->mean, &out->total));
     const centred about = {rows, out->mean};
     const dc_rows Z = {.part = rows->part, .d = rows->d, .rows = read_centred, .ctx = &about};
-    DC_TRY(dc_dla_svd_solve(comm, &Z, k, &svd));
+    DC_TRY(dc_dla_svd_solve(comm, &Z, out->k, &svd));
     DC_TRY_ALL(comm, take(&svd, rows->part->N, out));
     out->varying = count_varying(out);
+    if (wanted->components == 0) keep_share(wanted, out);
     dc_log("scaling   components of %lld columns by ScaLAPACK: residual %.1e, orthogonality %.1e; their bits depend on "
            "the number of ranks",
            (long long)rows->d, svd.residual, svd.orthogonality);
@@ -71,13 +145,21 @@ out:
     return st;
 }
 
-dc_status dc_pca_wide_bytes(const dc_part *part, int64_t d, int64_t k, double *bytes)
+/* ---- Memory ------------------------------------------------------------------------------------------------------ */
+
+dc_status dc_pca_wide_bytes(const dc_part *part, int64_t d, int64_t k, bool share, double *bytes)
 {
     dc_dla_plan plan = {0};
     const dc_dla_size size = {
         .task = DC_DLA_SVD, .N = d, .d = d, .rows = part->N, .k = k, .want.dtype = DC_F64, .shards = part->V};
     const dc_status st = dc_dla_plan_make(&size, part->P, &plan);
-    *bytes = plan.peak + dc_moments_bytes(part, d) + sizeof(double) * (double)(d + k) +
-             sizeof(float) * (double)k * (double)d;
+    const double solve = fmax(plan.peak, dc_moments_bytes(part, d)) + sizeof(double) * (double)(d + k) +
+                         sizeof(float) * (double)k * (double)d;
+    *bytes = share ? fmax(solve, dc_singular_bytes(part, d, k, false)) : solve;
     return st;
+}
+
+double dc_pca_wide_root_bytes(const dc_part *part, int64_t d, int64_t k, bool share)
+{
+    return share ? dc_singular_root_bytes(part, d, k) : 0;
 }

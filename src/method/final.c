@@ -16,14 +16,10 @@ dc_status dc_final_fit(dc_comm *comm, const dc_method_env *env, const float *Z)
 {
     dc_status st = DC_OK;
     const dc_rows rows = dc_method_rows(env, Z);
-    const dc_mixture_config cfg = {.kmeans = env->kmeans,
-                                   .covariance = covariance_of(env),
-                                   .n_init = 1,
-                                   .max_iter = 100,
-                                   .tol = 1e-3,
-                                   .reg = 1e-6,
-                                   .phase = "final_mixture"};
+    dc_mixture_config cfg = dc_mixture_config_of(env->final_keys, &env->kmeans);
     dc_mixture m = {0};
+    cfg.covariance = covariance_of(env);
+    cfg.phase = "final_mixture";
     DC_TRY(dc_mixture_fit(comm, &rows, &cfg, &m));
     dc_gaussians_take(env, &dc_gaussians_final, &m);
 out:

@@ -73,10 +73,10 @@ static void build(const dc_method_env *env, dc_slab *slab)
     dc_gaussians_build(env, &dc_gaussians_own, (dc_covariance)k->covariance, false, slab);
 }
 
-static dc_mixture_config config_of(const dc_method_env *env)
+dc_mixture_config dc_mixture_config_of(const void *values, const dc_kmeans_config *kmeans)
 {
-    const gmm_keys *k = env->keys;
-    return (dc_mixture_config){.kmeans = env->kmeans,
+    const gmm_keys *k = values;
+    return (dc_mixture_config){.kmeans = *kmeans,
                                .covariance = (dc_covariance)k->covariance,
                                .n_init = (int)k->n_init,
                                .max_iter = (int)k->max_iter,
@@ -105,7 +105,7 @@ static dc_status sweep(dc_comm *comm, const dc_method_env *env, const dc_rows *r
     dc_status st = DC_OK;
     dc_mixture m = {0};
     int64_t *size = NULL;
-    dc_mixture_config cfg = config_of(env);
+    dc_mixture_config cfg = dc_mixture_config_of(env->keys, &env->kmeans);
     dc_centers_take_task(&cfg.kmeans, task);
     if (task->n_init) cfg.n_init = DC_MIN(cfg.n_init, task->n_init);
     cfg.phase = "sweep_mixture";
@@ -113,7 +113,7 @@ static dc_status sweep(dc_comm *comm, const dc_method_env *env, const dc_rows *r
     DC_TRY_ALL(comm, dc_mem_alloc(&out->label, (size_t)dc_part_rows(rows->part), sizeof *out->label, "labels"));
     DC_TRY(dc_mixture_fit(comm, rows, &cfg, &m));
     DC_TRY_ALL(comm, dc_mixture_labels(&m, rows, out->label));
-    DC_TRY(dc_sweep_inertia(comm, rows, out->label, task->K, size, &out->inertia));
+    DC_TRY(dc_cluster_inertia(comm, rows, out->label, task->K, size, &out->inertia));
     out->bic = m.bic;
     out->iterations = m.iterations;
     out->converged = m.converged;
@@ -141,7 +141,7 @@ static dc_status start(dc_comm *comm, dc_method_state *s, const dc_inferred *row
     dc_status st = DC_OK;
     const dc_method_env *env = s->env;
     const dc_rows all = dc_method_rows(env, rows->Z);
-    const dc_mixture_config cfg = config_of(env);
+    const dc_mixture_config cfg = dc_mixture_config_of(env->keys, &env->kmeans);
     dc_mixture m = {0};
     DC_TRY(dc_mixture_fit(comm, &all, &cfg, &m));
     if (!m.converged)
@@ -160,7 +160,7 @@ static dc_status cluster(dc_comm *comm, const dc_method_env *env, const float *Z
 {
     dc_status st = DC_OK;
     const dc_rows all = dc_method_rows(env, Z);
-    const dc_mixture_config cfg = config_of(env);
+    const dc_mixture_config cfg = dc_mixture_config_of(env->keys, &env->kmeans);
     dc_mixture m = {0};
     DC_TRY(dc_mixture_fit(comm, &all, &cfg, &m));
     DC_TRY_ALL(comm, dc_mixture_labels(&m, &all, label));

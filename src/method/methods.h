@@ -105,6 +105,9 @@ void dc_gaussians_take(const dc_method_env *env, const dc_gaussian_names *names,
 /* The responsibilities for rows z, [batch x K]. */
 dc_val dc_gaussians_shares(dc_graph *g, const dc_method_env *env, const dc_gaussian_names *names, dc_val z);
 
+/* What the keys of the method that is a mixture say; the caller sets `phase`, and the covariance of a final step. */
+dc_mixture_config dc_mixture_config_of(const void *values, const dc_kmeans_config *kmeans);
+
 /* ---- Softmax heads ----------------------------------------------------------------------------------------------- */
 
 /* Adds the network "head", a linear layer [L x K], and the tensor "centers" [K x L], which no step trains. */

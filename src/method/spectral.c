@@ -225,14 +225,21 @@ static void release_found(void **found)
     dc_mem_free(found);
 }
 
+/* Bytes of the embedding of n rows that cluster() holds; start() has that of the state. */
+static double held_bytes(const dc_method_env *env, int64_t n)
+{
+    return env->start_by ? sizeof(float) * (double)n * (double)env->K : 0;
+}
+
 static double start_bytes(const dc_method_env *env)
 {
-    return fmax(dc_spectral_bytes(env->part, env->L, config_of(env), env->K), env->kmeans_bytes);
+    const double held = held_bytes(env, dc_part_rows(env->part));
+    return held + fmax(dc_spectral_bytes(env->part, env->L, config_of(env), env->K), env->kmeans_bytes);
 }
 
 static double start_saved_bytes(const dc_method_env *env)
 {
-    return dc_spectral_saved_bytes(env->part->N, config_of(env), env->K);
+    return held_bytes(env, env->part->N) + dc_spectral_saved_bytes(env->part->N, config_of(env), env->K);
 }
 
 static dc_status check_room(const dc_method_env *env, double room_bytes)
@@ -295,26 +302,47 @@ out:
     return st;
 }
 
-/* As cluster.init of another method. */
-static dc_status cluster(dc_comm *comm, const dc_method_env *env, const float *Z, int32_t *label)
+/* rows[n x K]: the embedding for cluster(), which needs neither values nor formula. */
+static dc_status embed_alone(dc_comm *comm, const dc_method_env *env, const float *Z, float *rows)
 {
     dc_status st = DC_OK;
     dc_spectral found = {0};
-    dc_kmeans_result km = {0};
     dc_landmarks landmarks;
-    const dc_rows rows = dc_method_rows(env, Z);
-    const size_t n = (size_t)dc_part_rows(env->part);
+    const dc_rows all = dc_method_rows(env, Z);
+    const size_t values = (size_t)(dc_part_rows(env->part) * env->K);
     DC_TRY_ALL(comm, take_landmarks(env, &landmarks));
     const dc_spectral_task task = task_of(env, &landmarks);
-    DC_TRY(dc_spectral_embed(comm, &rows, &task, &found));
-    const dc_rows embedded = dc_rows_of_array(env->part, found.rows, &env->K);
-    dc_state_at(env->kmeans.state, "kmeans", 0);
+    DC_TRY(dc_spectral_embed(comm, &all, &task, &found));
+    if (values) memcpy(rows, found.rows, values * sizeof *rows);
+out:
+    dc_mem_free(&landmarks.weight);
+    dc_spectral_release(&found);
+    return st;
+}
+
+/* As cluster.init of another method. Checkpoints of k-means keep the embedding. */
+static dc_status cluster(dc_comm *comm, const dc_method_env *env, const float *Z, int32_t *label)
+{
+    dc_status st = DC_OK;
+    dc_kmeans_result km = {0};
+    dc_state *state = env->kmeans.state;
+    float *rows = NULL;
+    int64_t stage = NOT_YET;
+    const size_t n = (size_t)dc_part_rows(env->part), K = (size_t)env->K;
+    DC_TRY_ALL(comm, dc_mem_alloc(&rows, dc_mul_size(n, K), sizeof *rows, "spectral embedding"));
+    DC_TRY(dc_state_keep_rows(comm, state, "spectral/start_rows", DC_STATE_F32, K, env->part, rows));
+    DC_TRY(dc_state_keep(comm, state, "spectral/start_stage", DC_STATE_I64, 1, &stage, NULL));
+    if (stage != EMBEDDED) DC_TRY(embed_alone(comm, env, Z, rows));
+    stage = EMBEDDED;
+    const dc_rows embedded = dc_rows_of_array(env->part, rows, &env->K);
+    dc_state_at(state, "kmeans", 0);
     DC_TRY(dc_kmeans(comm, &embedded, &env->kmeans, &km));
     if (n) memcpy(label, km.labels, n * sizeof *label);
 out:
-    dc_mem_free(&landmarks.weight);
+    dc_state_drop(state, &stage);
+    dc_state_drop(state, rows);
+    dc_mem_free(&rows);
     dc_kmeans_result_release(&km);
-    dc_spectral_release(&found);
     return st;
 }
 
@@ -324,7 +352,7 @@ static int64_t most_clusters(const void *values)
 }
 
 /* The embedding serves start(), too, unless it is that of landmarks, whose layers belong to the model. */
-static dc_status choose(dc_comm *comm, const dc_method_env *env, int64_t *K, void **out)
+static dc_status choose(dc_comm *comm, const dc_method_env *env, const dc_rows *rows, int64_t *K, void **out)
 {
     dc_status st = DC_OK;
     dc_spectral *found = NULL;
@@ -333,7 +361,7 @@ static dc_status choose(dc_comm *comm, const dc_method_env *env, int64_t *K, voi
     DC_TRY_ALL(comm, dc_mem_alloc(&found, 1, sizeof *found, "spectral embedding"));
     dc_spectral_task task = task_of(env, &landmarks);
     task.chooses = true;
-    DC_TRY(dc_spectral_embed(comm, &env->input, &task, found));
+    DC_TRY(dc_spectral_embed(comm, rows, &task, found));
     *K = found->K;
 out:
     dc_mem_free(&landmarks.weight);

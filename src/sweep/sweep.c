@@ -4,6 +4,7 @@
 #include <omp.h>
 
 #include "dcmpi/clock.h"
+#include "dcmpi/cluster.h"
 #include "dcmpi/comm.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
@@ -131,7 +132,7 @@ static dc_status create(dc_comm *comm, sweep *s)
     DC_TRY(
         dc_state_keep(comm, cfg->state, "sweep/labels", DC_STATE_I64, (size_t)(s->sample.m * cfg->n), s->label, NULL));
     DC_TRY_ALL(comm, check_labels(s));
-    DC_TRY(dc_sweep_inertia(comm, s->rows, NULL, 1, NULL, &s->one));
+    DC_TRY(dc_cluster_inertia(comm, s->rows, NULL, 1, NULL, &s->one));
 out:
     return st;
 }
