@@ -8,7 +8,7 @@
 #include "dcmpi/mem.h"
 #include "files.h"
 
-static const char SIGN[] = "dcmpi-files 1 ";
+static const char SIGN[] = "dcmpi-files 2 ";
 enum {
     LINE_BYTES = 2 * DC_PATH_MAX + 1024,
     TABLE_BYTES_MAX = 1 << 30,
@@ -18,9 +18,11 @@ enum {
 
 /* ---- Lines ------------------------------------------------------------------------------------------------------- */
 
-static const char COLUMNS[] = "# first\trows\tcolumns\ttype\toffset\tbytes\tchanged_s\tns\tdevice\tinode\thdf5\thas\t"
+static const char COLUMNS[] = "# "
+                              "first\trows\tcolumns\ttype\toffset\tchunk_bytes\tband_bytes\tchunks\tbytes\tchanged_"
+                              "s\tns\tdevice\tinode\thdf5\thas\t"
                               "id_bytes\tnames\tchecksum\timage\theight\twidth\tchannels\tmore\tdataset\tfile\n";
-enum { NUMBERS = 20, HAS_LABELS = 1, HAS_IDS = 2, HAS_NAMES = 4, HAS_SUM = 8 };
+enum { NUMBERS = 23, HAS_LABELS = 1, HAS_IDS = 2, HAS_NAMES = 4, HAS_SUM = 8 };
 
 /* The numbers of a line: the same bits, whatever their type. */
 static void to_numbers(const dc_file_facts *f, dc_gidx first, uint64_t v[NUMBERS])
@@ -34,6 +36,9 @@ static void to_numbers(const dc_file_facts *f, dc_gidx first, uint64_t v[NUMBERS
                                    (uint64_t)f->D,
                                    (uint64_t)f->dtype,
                                    (uint64_t)p->offset,
+                                   p->packing.chunk_bytes,
+                                   p->packing.band_bytes,
+                                   (uint64_t)p->packing.chunks,
                                    (uint64_t)s->bytes,
                                    (uint64_t)s->changed_s,
                                    (uint64_t)s->changed_ns,
@@ -56,24 +61,25 @@ static dc_file_facts from_numbers(const uint64_t v[NUMBERS])
 {
     dc_file_facts f = {.piece = {.rows = (dc_gidx)v[1],
                                  .offset = (int64_t)v[4],
-                                 .state = {.bytes = (int64_t)v[5],
-                                           .changed_s = (int64_t)v[6],
-                                           .changed_ns = (int64_t)v[7],
-                                           .device = v[8],
-                                           .inode = v[9]}},
+                                 .packing = {(size_t)v[5], (size_t)v[6], (int64_t)v[7]},
+                                 .state = {.bytes = (int64_t)v[8],
+                                           .changed_s = (int64_t)v[9],
+                                           .changed_ns = (int64_t)v[10],
+                                           .device = v[11],
+                                           .inode = v[12]}},
                        .D = (int64_t)v[2],
                        .dtype = (dc_dtype)v[3],
-                       .hdf5 = v[10] != 0,
-                       .has_labels = (v[11] & HAS_LABELS) != 0,
-                       .has_ids = (v[11] & HAS_IDS) != 0,
-                       .has_names = (v[11] & HAS_NAMES) != 0,
-                       .has_sum = (v[11] & HAS_SUM) != 0,
-                       .id_bytes = (size_t)v[12],
-                       .names_hash = v[13],
-                       .sum = v[14],
-                       .n_image_dims = (int)v[15],
+                       .hdf5 = v[13] != 0,
+                       .has_labels = (v[14] & HAS_LABELS) != 0,
+                       .has_ids = (v[14] & HAS_IDS) != 0,
+                       .has_names = (v[14] & HAS_NAMES) != 0,
+                       .has_sum = (v[14] & HAS_SUM) != 0,
+                       .id_bytes = (size_t)v[15],
+                       .names_hash = v[16],
+                       .sum = v[17],
+                       .n_image_dims = (int)v[18],
                        .known = true};
-    for (int i = 0; i < DC_IMAGE_DIMS_MAX; i++) f.image_shape[i] = (int64_t)v[16 + i];
+    for (int i = 0; i < DC_IMAGE_DIMS_MAX; i++) f.image_shape[i] = (int64_t)v[19 + i];
     return f;
 }
 
@@ -187,7 +193,7 @@ static bool read_line(char *line, entry *e)
     e->dataset = take(&line, '\t');
     e->path = line;
     e->facts = from_numbers(v);
-    return e->dataset && v[3] <= DC_F64 && v[1] > 0 && v[2] > 0 && v[15] <= DC_IMAGE_DIMS_MAX;
+    return e->dataset && v[3] <= DC_F64 && v[1] > 0 && v[2] > 0 && v[18] <= DC_IMAGE_DIMS_MAX;
 }
 
 static bool read_lines(table *t, size_t bytes)
