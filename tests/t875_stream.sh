@@ -12,10 +12,12 @@ y = rng.integers(0, 4, 12000)
 x = rng.normal(size=(4, 16))[y] + 0.4 * rng.normal(size=(12000, 16))
 with h5py.File("rows.h5", "w") as f:
     f["X"] = x.astype(np.float16)
-for k, part in enumerate(np.split(x.astype(np.float16), [3001, 3002, 9000])):
-    np.save("part%d.npy" % k, part)
-with h5py.File("chunks.h5", "w") as f:
-    f.create_dataset("X", data=x.astype(np.float16), chunks=(100, 16))
+parts = np.split(x.astype(np.float16), [3001, 3002, 7000])
+for k in range(3):
+    np.save("part%d.npy" % k, parts[k])
+with h5py.File("part3.h5", "w") as f: # chunks that cut columns, and cross the borders of shards
+    f.create_dataset("X", data=parts[3], chunks=(700, 7), compression="gzip", shuffle=True, fletcher32=True)
+    f.create_dataset("other", data=(9 * x).astype(np.int8).view(np.uint8), chunks=(500, 16), scaleoffset=0)
 with h5py.File("sparse.h5", "w") as f:
     X = f.create_group("X")
     X.attrs.update({"encoding-type": "csr_matrix", "encoding-version": "0.1.0", "shape": np.array([40, 8])})
@@ -37,13 +39,13 @@ memory=--input.residency=memory stream=--input.residency=stream
 
 run 1 2 "${args[@]}" --run.output=good $memory --input.data=rows.h5
 expect_exit 0 "rows of one file in memory"
-args+=("--input.data=part*.npy")
+args+=("--input.data=part?.*")
 expect_out "residency memory: as input.residency says" "the log says so"
 expect_out "order     a batch takes its rows from pools, one in each of 4 shards: 2048 rows, mixed, from blocks of 256" "the log states the order of rows"
 run 3 1 "${args[@]}" --run.output=all $stream --checkpoint.every=0.000000001s --checkpoint.keep=1000
-expect_exit 0 "rows in four files"
+expect_exit 0 "rows in four files, one of them compressed"
 expect_out "residency stream, each pass reads the rows again: as input.residency says" "the log says that, too"
-expect_same all "rows in four files, 3 ranks"
+expect_same all "rows in four files, one of them compressed, 3 ranks"
 list_saved all
 shorter=("${args[@]}")
 args=("${shorter[@]}" "$memory")
@@ -89,7 +91,8 @@ refused() { # REGEX WHAT ARGS...
     expect_error 3 "input.residency = stream, but the rows $1" "$2"
     expect_no_file bad/run.h5 "$2: nothing was written"
 }
-refused "are stored in chunks or compressed: dcmpi convert" "rows in chunks" --input.data=chunks.h5
+run 0 1 kmeans --cluster.clusters=3 --run.output=bad $stream --input.data=part3.h5:other
+expect_error 3 "part3.h5: '/other' is packed by filter 6 \(scaleoffset\), which only rows in memory may be: .*dcmpi convert" "a filter of few"
 refused "are sparse" "sparse rows" --input.data=sparse.h5
 refused "are made, not read" "the built-in problem" --input.data=builtin:glyphs
 refused "are transformed as counts" "counts" --input.data=rows.h5 --input.log1p=true
@@ -105,6 +108,14 @@ harmed() { # ERROR CODE REGEX WHAT
     expect_no_file harmed/run.h5 "$4: no result"
     rm -rf harmed
 }
+py '
+bytes = bytearray(open("part3.h5", "rb").read())
+with h5py.File("part3.h5") as f:
+    chunk = f["X"].id.get_chunk_info(20)
+bytes[chunk.byte_offset + 50] ^= 1
+open("damaged.h5", "wb").write(bytes)'
+run 1 1 kmeans --cluster.clusters=3 --run.output=bad $stream --input.data=damaged.h5
+expect_error 3 "damaged.h5 is damaged: the chunk of row [0-9]+ at byte [0-9]+ has another checksum than when it was written; make the file again" "a damaged chunk"
 failio=$build/tests/failio.so
 if [ -f "$failio" ] && ! grep -qa libasan "$dcmpi"; then
     harmed EIO 4 "cannot read harmed.h5 at byte [0-9]+: Input/output error" "a disk that fails"

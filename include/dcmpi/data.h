@@ -4,6 +4,7 @@
 
 #include "dcmpi/builtin.h"
 #include "dcmpi/csr.h"
+#include "dcmpi/h5.h"
 #include "dcmpi/moments.h"
 
 typedef struct dc_comm dc_comm;
@@ -171,6 +172,7 @@ typedef struct {
     dc_row_norm norm;
     bool in_place;                        /* the rows can stay in their file */
     bool stream;                          /* and they do */
+    dc_h5_packing packing;                /* of rows that are in chunks there: the largest of all files */
     bool sparse;                          /* the rows are stored in compressed form, and stay so in memory */
     int64_t nnz;                          /* values that sparse data store */
     int64_t nnz_before[DC_NNZ_MARKS + 1]; /* how many of them stand before row i * N / DC_NNZ_MARKS */

@@ -61,6 +61,15 @@ DC_CHECKED dc_status dc_h5_image_open(dc_h5 **out, const char *name, int fd, siz
 
 /* Offset in the file of a dataset that is stored contiguously; 0 if it has no bytes. Errors: DC_ERR_FORMAT. */
 DC_CHECKED dc_status dc_h5_place(dc_h5 *h5, const char *name, int64_t *offset);
+/* How a dataset in chunks is packed. No pointers, so that ranks can send it. */
+typedef struct {
+    size_t chunk_bytes; /* of an unpacked chunk; 0: not in chunks that dc_store can read */
+    size_t band_bytes;  /* of all chunks that hold parts of the same rows */
+    int64_t chunks;
+} dc_h5_packing;
+/* *out = that of a dataset which threads can read without the library (store.h). Errors: DC_ERR_FORMAT (not in chunks,
+ * a filter other than deflate, shuffle and fletcher32: names it and says what to do). */
+DC_CHECKED dc_status dc_h5_get_packing(dc_h5 *h5, const char *name, dc_h5_packing *out);
 bool dc_h5_exists(dc_h5 *h5, const char *name); /* dataset or group reached through hard links only */
 bool dc_h5_is_group(dc_h5 *h5, const char *name);
 DC_CHECKED dc_status dc_h5_dataset_info(dc_h5 *h5, const char *name, dc_h5_info *info);

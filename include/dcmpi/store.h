@@ -1,6 +1,8 @@
 /* Stored dense rows of one or of many files as one array: a row is found by its number in the data set, whatever file
  * holds it. Rows are read where they lie, in their stored type, and no file is read as a whole. No communication here.
  *
+ * HDF5 datasets in chunks are read without the library, once their chunks are listed; some unpacked chunks are kept.
+ *
  * A store is made on every rank from the same pieces, which one rank has found out by looking at the files. A file that
  * has other lengths or times than then has changed, which is an error. Only a bounded number of files is open at once.
  *
@@ -10,14 +12,16 @@
 #define DCMPI_STORE_H
 
 #include "dcmpi/file.h"
+#include "dcmpi/h5.h"
 
 /* Rows that lie one after the other in one file. It holds no pointers, so that ranks can send it. */
 typedef struct {
-    int64_t path;        /* where the path of the file begins in the names of the store */
-    int64_t dataset;     /* the same for the HDF5 dataset; an empty name in other files */
-    int64_t offset;      /* byte of the first row; -1: not in one piece, so that only the HDF5 library can read them */
-    dc_gidx rows;        /* >= 0 */
-    dc_file_state state; /* of the file when its header was read */
+    int64_t path;          /* where the path of the file begins in the names of the store */
+    int64_t dataset;       /* the same for the HDF5 dataset; an empty name in other files */
+    int64_t offset;        /* byte of the first row; -1: not in one piece */
+    dc_h5_packing packing; /* of rows in chunks; all 0 if only the HDF5 library can read them */
+    dc_gidx rows;          /* >= 0 */
+    dc_file_state state;   /* of the file when its header was read */
 } dc_store_piece;
 
 typedef struct dc_store dc_store;
@@ -39,13 +43,27 @@ size_t dc_store_piece_of(const dc_store *store, dc_gidx row);
 const char *dc_store_path(const dc_store *store, size_t i);
 const char *dc_store_dataset(const dc_store *store, size_t i);
 
-/* DC_OK if all rows can be read in place, by dc_store_read(). Errors: DC_ERR_DATA (names the first dataset that cannot,
- * and what to do). */
-DC_CHECKED dc_status dc_store_in_place(const dc_store *store);
+/* name = the dataset of piece i, whose file is open as h5. */
+typedef dc_status dc_store_find(void *ctx, dc_h5 *h5, size_t i, char name[DC_H5_NAME_MAX]);
+/* Memory for unpacked chunks: what a pool of mixed rows needs (data.h), 64 shards with 8 blocks each, if a row has some
+ * 500 bytes. */
+enum { DC_STORE_CHUNKS_BYTES = 64 << 20 };
+/* Lists the chunks of rows [row, row + n), so that at most `threads` threads can read them. bytes: so much is kept of
+ * unpacked chunks, or two bands for each thread if that is more. To be called once, before anything is read; main
+ * thread. Errors: DC_ERR_FORMAT, DC_ERR_DATA, DC_ERR_IO, DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_store_list_chunks(dc_store *store, dc_gidx row, int64_t n, int threads, size_t bytes,
+                                          dc_store_find *find, void *ctx);
+/* Memory that this takes at most with DC_STORE_CHUNKS_BYTES, for datasets of which `most` is the largest. */
+double dc_store_chunks_need(const dc_h5_packing *most, int threads);
+/* Where the rows of a piece can be read by dc_store_read(): in one piece, or in chunks. */
+static inline bool dc_store_can_read(const dc_store_piece *piece)
+{
+    return piece->offset >= 0 || piece->packing.chunk_bytes > 0;
+}
 
 /* out[n x row_bytes] = rows [row, row + n), which exist. Safe to call from several threads. A failure sets no error
- * text, is kept in the store, and makes `out` all zeros. Errors: DC_ERR_IO; DC_ERR_DATA (the file has changed, the rows
- * are not in one piece). */
+ * text, is kept in the store, and makes `out` all zeros. Errors: DC_ERR_IO; DC_ERR_DATA (the file has changed, a chunk
+ * is damaged, the rows are in chunks that were not listed). */
 dc_status dc_store_read(dc_store *store, dc_gidx row, int64_t n, void *out);
 /* Tells the system that these rows will be read soon, so that it reads them ahead. Safe to call from several threads;
  * never fails. */

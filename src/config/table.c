@@ -300,10 +300,11 @@ const dc_key dc_key_table[] = {
          "Use only this many rows, the first ones; 0: all (of builtin:glyphs: 10000, of builtin:embeddings: 100000)."},
     {KEY("input", "residency", DC_KEY_CHOICE, input.residency, "auto"), .choices = residencies,
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .also = "streaming out_of_core mmap memmap",
-     .doc = "Where the rows are while the job runs. memory: read once. stream: in their files; every pass reads them "
-            "again, while the rows before are used, and memory does not grow with them. The results are the same bits. "
-            "auto: memory if the job then fits into what is free, else stream if the rows can be read in place (dense, "
-            "not in chunks, no transforms of counts); the log says which and why."},
+     .doc =
+         "Where the rows are while the job runs. memory: read once. stream: in their files; every pass reads them "
+         "again, while the rows before are used, and memory does not grow with them. The results are the same bits. "
+         "auto: memory if the job then fits into what is free, else stream if the rows can be read in place (dense, no "
+         "transforms of counts); the log says which and why."},
     {KEY("input", "matrix", DC_KEY_PATH, input.matrix, ""), .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
      .also = "layer raw use_raw layers anndata h5ad sparse csr",
      .doc =

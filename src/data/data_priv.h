@@ -51,6 +51,7 @@ typedef struct dc_data_shape {
     const dc_files *files;       /* many files: matrix, features and place are not set; NULL: one. Each rank has its own
                                     pointer */
     int64_t place;               /* byte of dense rows in the file; -1: they are not in one piece */
+    dc_h5_packing packing;       /* of rows in chunks that threads can read */
     char matrix[DC_H5_NAME_MAX]; /* dataset or group of the rows */
     char ids[DC_H5_NAME_MAX];    /* column of the ids, "": none */
     char features[DC_H5_NAME_MAX];  /* column of the names of the columns, "": see feature_names of the file */

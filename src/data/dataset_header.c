@@ -217,10 +217,10 @@ static dc_status describe_dense(dc_h5 *h5, const dc_data_request *r, dc_data_sha
     DC_TRY(dc_data_status(dc_h5_dataset_info(h5, s->matrix, &info)));
     DC_TRY(describe_rows(r->path, &info, r->rows, s));
     describe_image(h5, &info, s);
-    if (dc_h5_place(h5, s->matrix, &s->place) != DC_OK) {
-        s->place = -1;
-        dc_error_clear();
-    }
+    if (dc_h5_place(h5, s->matrix, &s->place) == DC_OK) return DC_OK;
+    dc_error_clear();
+    s->place = -1;
+    if (dc_h5_get_packing(h5, s->matrix, &s->packing) != DC_OK) dc_error_clear();
 out:
     return st;
 }
@@ -333,32 +333,65 @@ static dc_status apply_counts(const dc_data_request *r, dc_data_shape *s)
     return DC_OK;
 }
 
-/* The first file whose dense rows are not in one piece, or NULL. */
-static const char *scattered(const dc_data_request *r, const dc_data_shape *s)
+/* The largest of everything, and all chunks. */
+static void add_packing(dc_h5_packing *all, const dc_h5_packing *one)
 {
-    if (!s->files) return s->place < 0 ? r->path : NULL;
-    for (size_t i = 0; i < s->files->n; i++)
-        if (s->files->file[i].piece.offset < 0) return dc_files_path(s->files, i);
-    return NULL;
+    all->chunk_bytes = DC_MAX(all->chunk_bytes, one->chunk_bytes);
+    all->band_bytes = DC_MAX(all->band_bytes, one->band_bytes);
+    if (__builtin_add_overflow(all->chunks, one->chunks, &all->chunks)) all->chunks = INT64_MAX;
+}
+
+/* Sets head->packing. Returns the first file whose dense rows threads cannot read: n if there is none. */
+static size_t find_unreadable(dc_data_shape *s)
+{
+    const dc_store_piece one = {.offset = s->place, .packing = s->packing};
+    const size_t n = s->files ? s->files->n : 1;
+    for (size_t i = 0; i < n; i++) {
+        const dc_store_piece *p = s->files ? &s->files->file[i].piece : &one;
+        if (!dc_store_can_read(p)) return i;
+        if (p->offset < 0) add_packing(&s->head.packing, &p->packing);
+    }
+    return n;
+}
+
+/* Says why the rows of file i cannot be read in place. */
+static dc_status explain_unreadable(const dc_data_request *r, const dc_data_shape *s, size_t i)
+{
+    dc_status st = DC_OK;
+    dc_h5 *h5 = NULL;
+    dc_h5_packing packing;
+    char name[DC_H5_NAME_MAX];
+    const char *path = s->files ? dc_files_path(s->files, i) : r->path;
+    const char *dataset = s->files ? dc_files_dataset(s->files, i) : "";
+    const char *matrix = *dataset ? dataset : s->files ? s->files->matrix : r->matrix;
+    DC_TRY(dc_h5_open(&h5, path, DC_H5_READ));
+    DC_TRY(dc_data_find_matrix(h5, path, matrix, name));
+    DC_TRY(dc_h5_get_packing(h5, name, &packing));
+out:
+    (void)!dc_h5_close(&h5); /* was only read */
+    if (st == DC_OK) st = DC_FAIL(DC_ERR_DATA, "%s changed while it was read; start again when it is complete", path);
+    return dc_data_status(st);
 }
 
 /* Whether the rows stay in their files. Counts are transformed in memory. */
 static dc_status apply_stream(const dc_data_request *r, dc_data_shape *s)
 {
     dc_data_header *head = &s->head;
-    const char *why = NULL, *path = s->is_builtin || head->sparse ? NULL : scattered(r, s);
+    const char *why = NULL;
+    size_t unreadable = 0, n = 0;
     if (s->is_builtin)
         why = "are made, not read";
     else if (head->sparse)
         why = "are sparse";
     else if (head->counts)
         why = "are transformed as counts (input.normalize_total, log1p, variable_columns)";
-    else if (path)
-        why = "are stored in chunks or compressed: dcmpi convert stores them in one piece";
-    head->in_place = !why;
+    else
+        unreadable = find_unreadable(s), n = s->files ? s->files->n : 1;
+    head->in_place = !why && unreadable == n;
     head->stream = r->stream;
     if (!head->stream || head->in_place) return DC_OK;
-    return DC_FAIL(DC_ERR_DATA, "%s: input.residency = stream, but the rows %s", path ? path : r->path, why);
+    if (!why) return explain_unreadable(r, s, unreadable);
+    return DC_FAIL(DC_ERR_DATA, "%s: input.residency = stream, but the rows %s", r->path, why);
 }
 
 /* What the deck makes of the stored data. */

@@ -38,6 +38,7 @@ static dc_status look_at_hdf5(dc_files *files, size_t i, void (*probe)(const cha
     f->piece.state = s.promise.file;
     f->piece.rows = s.head.N;
     f->piece.offset = s.place;
+    f->piece.packing = s.packing;
     f->D = s.head.D;
     f->dtype = s.head.dtype;
     f->is_sparse = s.head.sparse;

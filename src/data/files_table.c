@@ -18,10 +18,10 @@ enum {
 
 /* ---- Lines ------------------------------------------------------------------------------------------------------- */
 
-static const char COLUMNS[] =
-    "# first\trows\tcolumns\ttype\toffset\tbytes\tchanged_s\tns\tdevice\tinode\thdf5\thas\t"
-    "id_bytes\tnames\tchecksum\timage\theight\twidth\tchannels\tmore\tvalues\tindex_type\tvalue_type\tdataset\tfile\n";
-enum { NUMBERS = 23, HAS_LABELS = 1, HAS_IDS = 2, HAS_NAMES = 4, HAS_SUM = 8, IS_SPARSE = 16 };
+static const char COLUMNS[] = "# first\trows\tcolumns\ttype\toffset\tchunk_bytes\tband_bytes\tchunks\t"
+                              "bytes\tchanged_s\tns\tdevice\tinode\thdf5\thas\tid_bytes\tnames\tchecksum\t"
+                              "image\theight\twidth\tchannels\tmore\tvalues\tindex_type\tvalue_type\tdataset\tfile\n";
+enum { NUMBERS = 26, HAS_LABELS = 1, HAS_IDS = 2, HAS_NAMES = 4, HAS_SUM = 8, IS_SPARSE = 16 };
 
 /* The numbers of a line: the same bits, whatever their type. */
 static void to_numbers(const dc_file_facts *f, dc_gidx first, uint64_t v[NUMBERS])
@@ -35,6 +35,9 @@ static void to_numbers(const dc_file_facts *f, dc_gidx first, uint64_t v[NUMBERS
                                    (uint64_t)f->D,
                                    (uint64_t)f->dtype,
                                    (uint64_t)p->offset,
+                                   p->packing.chunk_bytes,
+                                   p->packing.band_bytes,
+                                   (uint64_t)p->packing.chunks,
                                    (uint64_t)s->bytes,
                                    (uint64_t)s->changed_s,
                                    (uint64_t)s->changed_ns,
@@ -60,27 +63,28 @@ static dc_file_facts from_numbers(const uint64_t v[NUMBERS])
 {
     dc_file_facts f = {.piece = {.rows = (dc_gidx)v[1],
                                  .offset = (int64_t)v[4],
-                                 .state = {.bytes = (int64_t)v[5],
-                                           .changed_s = (int64_t)v[6],
-                                           .changed_ns = (int64_t)v[7],
-                                           .device = v[8],
-                                           .inode = v[9]}},
+                                 .packing = {(size_t)v[5], (size_t)v[6], (int64_t)v[7]},
+                                 .state = {.bytes = (int64_t)v[8],
+                                           .changed_s = (int64_t)v[9],
+                                           .changed_ns = (int64_t)v[10],
+                                           .device = v[11],
+                                           .inode = v[12]}},
                        .D = (int64_t)v[2],
                        .dtype = (dc_dtype)v[3],
-                       .hdf5 = v[10] != 0,
-                       .has_labels = (v[11] & HAS_LABELS) != 0,
-                       .has_ids = (v[11] & HAS_IDS) != 0,
-                       .has_names = (v[11] & HAS_NAMES) != 0,
-                       .has_sum = (v[11] & HAS_SUM) != 0,
-                       .is_sparse = (v[11] & IS_SPARSE) != 0,
-                       .nnz = (int64_t)v[20],
-                       .sparse = {.index = (dc_h5_type)v[21], .value = (dc_h5_type)v[22]},
-                       .id_bytes = (size_t)v[12],
-                       .names_hash = v[13],
-                       .sum = v[14],
-                       .n_image_dims = (int)v[15],
+                       .hdf5 = v[13] != 0,
+                       .has_labels = (v[14] & HAS_LABELS) != 0,
+                       .has_ids = (v[14] & HAS_IDS) != 0,
+                       .has_names = (v[14] & HAS_NAMES) != 0,
+                       .has_sum = (v[14] & HAS_SUM) != 0,
+                       .is_sparse = (v[14] & IS_SPARSE) != 0,
+                       .nnz = (int64_t)v[23],
+                       .sparse = {.index = (dc_h5_type)v[24], .value = (dc_h5_type)v[25]},
+                       .id_bytes = (size_t)v[15],
+                       .names_hash = v[16],
+                       .sum = v[17],
+                       .n_image_dims = (int)v[18],
                        .known = true};
-    for (int i = 0; i < DC_IMAGE_DIMS_MAX; i++) f.image_shape[i] = (int64_t)v[16 + i];
+    for (int i = 0; i < DC_IMAGE_DIMS_MAX; i++) f.image_shape[i] = (int64_t)v[19 + i];
     return f;
 }
 
@@ -194,8 +198,8 @@ static bool read_line(char *line, entry *e)
     e->dataset = take(&line, '\t');
     e->path = line;
     e->facts = from_numbers(v);
-    return e->dataset && v[3] <= DC_F64 && v[1] > 0 && v[2] > 0 && v[15] <= DC_IMAGE_DIMS_MAX && v[21] <= DC_H5_OTHER &&
-           v[22] <= DC_H5_OTHER;
+    return e->dataset && v[3] <= DC_F64 && v[1] > 0 && v[2] > 0 && v[18] <= DC_IMAGE_DIMS_MAX && v[24] <= DC_H5_OTHER &&
+           v[25] <= DC_H5_OTHER;
 }
 
 static bool read_lines(table *t, size_t bytes)

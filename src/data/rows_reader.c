@@ -35,6 +35,7 @@ dc_status dc_data_store_create(const dc_data_shape *shape, const char *path, dc_
     if (!files)
         piece[0] = (dc_store_piece){.dataset = (int64_t)path_bytes,
                                     .offset = shape->place,
+                                    .packing = shape->packing,
                                     .rows = shape->promise.rows,
                                     .state = shape->promise.file};
     st = dc_store_create(piece, n, files ? files->names : names, files ? files->name_bytes : room, row_bytes, out);
@@ -42,6 +43,25 @@ out:
     dc_mem_free(&names);
     dc_mem_free(&piece);
     return st;
+}
+
+static dc_status find_dataset(void *ctx, dc_h5 *h5, size_t i, char name[DC_H5_NAME_MAX])
+{
+    const dc_data_shape *shape = ctx;
+    const dc_files *files = shape->files;
+    if (!files) {
+        snprintf(name, DC_H5_NAME_MAX, "%s", shape->matrix);
+        return DC_OK;
+    }
+    const char *dataset = dc_files_dataset(files, i);
+    return dc_data_find_matrix(h5, dc_files_path(files, i), *dataset ? dataset : files->matrix, name);
+}
+
+dc_status dc_data_store_list(const dc_data_shape *shape, dc_store *store, dc_gidx row, int64_t n)
+{
+    void *ctx = (void *)(uintptr_t)shape; /* find_dataset() only reads it */
+    return dc_data_status(
+        dc_store_list_chunks(store, row, n, dc_data_threads(), DC_STORE_CHUNKS_BYTES, find_dataset, ctx));
 }
 
 dc_status dc_rows_reader_open(const dc_data_shape *shape, dc_rows_reader **out)

@@ -8,6 +8,10 @@
  * DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_data_store_create(const dc_data_shape *shape, const char *path, dc_store **out);
 
+/* Lists the chunks of rows [row, row + n) of such an array, so that dc_data_threads() threads can read them: for rows
+ * that stay in their files. Errors: DC_ERR_DATA, DC_ERR_IO, DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_data_store_list(const dc_data_shape *shape, dc_store *store, dc_gidx row, int64_t n);
+
 typedef struct dc_rows_reader dc_rows_reader;
 /* Reads shape->files, which are borrowed. Local. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_rows_reader_open(const dc_data_shape *shape, dc_rows_reader **out);

@@ -1,9 +1,10 @@
 /* Rows that stay in their files (input.residency = stream), for passes of several threads.
  *
- * Every thread has a window: rows that it has read last. A thread that asks for the row behind its window goes through
- * the rows in order: its window then doubles, up to DC_DATA_WINDOW_BYTES, so that values pass from the system's cache
- * through a core's own, and the system is told which rows come next, AHEAD_BYTES of them, so that it reads while the
- * threads compute. A thread that asks for any other row reads what it asks for, no more: a row of a batch costs a row.
+ * Every thread has a window: rows that it has read last. A thread that asks for the row behind its window, or for one
+ * at most GAP_BYTES further on, goes through the rows in order: its window then doubles, up to DC_DATA_WINDOW_BYTES, so
+ * that values pass from the system's cache through a core's own, and the system is told which rows come next,
+ * AHEAD_BYTES of them, so that it reads while the threads compute. A thread that asks for any other row reads what it
+ * asks for, no more: a row of a batch costs a row.
  *
  * Threads cannot return errors. A failed read leaves zeros and is kept in the store, which is watched (status.h): the
  * ranks cannot agree on anything, let alone write a result, without hearing of it. */
@@ -13,7 +14,8 @@
 #include "data_priv.h"
 #include "dcmpi/mem.h"
 
-enum { AHEAD_BYTES = 4 << 20 };
+/* A call of the system takes about as long as copying GAP_BYTES. */
+enum { AHEAD_BYTES = 4 << 20, GAP_BYTES = 4 << 10 };
 
 typedef struct {
     _Alignas(DC_MEM_ALIGN) char *bytes; /* [window_rows x row_bytes] */
@@ -24,7 +26,7 @@ typedef struct {
 struct dc_data_stream {
     dc_store *store;
     dc_gidx first;
-    int64_t rows, window_rows, ahead_rows;
+    int64_t rows, window_rows, ahead_rows, gap_rows;
     size_t row_bytes;
     int threads;
     window *window; /* [threads] */
@@ -62,6 +64,7 @@ dc_status dc_data_stream_create(dc_store *store, dc_gidx first, int64_t rows, dc
                           .rows = rows,
                           .window_rows = dc_data_window_rows(row_bytes),
                           .ahead_rows = DC_MAX((int64_t)(AHEAD_BYTES / row_bytes), (int64_t)1),
+                          .gap_rows = (int64_t)(GAP_BYTES / row_bytes),
                           .row_bytes = row_bytes,
                           .threads = (int)threads};
     DC_TRY(dc_mem_alloc(&s->window, threads, sizeof *s->window, "stream of rows"));
@@ -118,7 +121,7 @@ static void expect_next(dc_data_stream *s, window *w)
 /* Moves the window to row lo. */
 static void move(dc_data_stream *s, window *w, int64_t lo, int64_t n)
 {
-    const bool goes_on = lo == w->hi && lo > 0;
+    const bool goes_on = w->hi > 0 && lo >= w->hi && lo <= w->hi + s->gap_rows;
     const int64_t wanted = goes_on ? DC_MAX(n, 2 * (w->hi - w->lo)) : n;
     const int64_t rows = DC_MIN(DC_MIN(wanted, s->window_rows), s->rows - lo);
     w->lo = lo;

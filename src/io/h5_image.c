@@ -5,14 +5,16 @@
  * caller writes the headers to disk, and then the values in that order. So a failing disk shows up in the caller's own
  * calls (HDF5 1.10 would crash or hang later, or say nothing), and a checksum can cover every byte that goes to disk.
  * Reading: the HDF5 file is a part of an open file, which the driver reads with pread. The open file may have lost its
- * name, and what follows that part need not be HDF5. */
-#include "h5_private.h"
+ * name, and what follows that part need not be HDF5. Instead of reading raw data the driver can also note where they
+ * are. */
+#include "h5_image.h"
 
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "dcmpi/mem.h"
+#include "h5_private.h"
 
 struct dc_h5_image {
     char *headers; /* [capacity], zeros at first; NULL for a file to be read */
@@ -20,6 +22,10 @@ struct dc_h5_image {
     haddr_t end; /* new file: end of the arrays, which begin at `capacity`; file to be read: its end */
     int fd;
     hid_t driver; /* registered until the file is closed */
+    bool notes;   /* raw data are not read: */
+    int reads;    /* how often the library asked for some, and the last it asked for */
+    haddr_t noted;
+    size_t noted_bytes;
 };
 
 /* ---- The driver -------------------------------------------------------------------------------------------------- */
@@ -121,13 +127,31 @@ static herr_t read_disk(int fd, haddr_t at, size_t size, char *out)
 
 static herr_t driver_read(H5FD_t *file, H5FD_mem_t type, hid_t dxpl, haddr_t at, size_t size, void *out)
 {
-    const struct dc_h5_image *image = image_of(file);
+    struct dc_h5_image *image = image_of(file);
     const haddr_t end = image->headers ? image->capacity : image->end;
-    (void)type, (void)dxpl;
+    (void)dxpl;
+    if (image->notes && type == H5FD_MEM_DRAW) {
+        image->reads++;
+        image->noted = at;
+        image->noted_bytes = size;
+        return 0;
+    }
     if (at > end || size > end - at) return -1;
     if (!image->headers) return read_disk(image->fd, at, size, out);
     memcpy(out, image->headers + at, size);
     return 0;
+}
+
+void dc_h5_image_note(struct dc_h5_image *image, bool on)
+{
+    if (on) image->reads = 0;
+    image->notes = on;
+}
+
+int64_t dc_h5_image_noted(const struct dc_h5_image *image, size_t bytes)
+{
+    const bool once = image->reads == 1 && image->noted_bytes == bytes && image->noted <= INT64_MAX;
+    return once ? (int64_t)image->noted : -1;
 }
 
 static herr_t driver_write(H5FD_t *file, H5FD_mem_t type, hid_t dxpl, haddr_t at, size_t size, const void *in)

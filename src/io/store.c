@@ -1,5 +1,6 @@
 /* Reads rows from their places in many files. The open files are kept in a few slots: a thread takes a slot for the
- * time of a read, and a file that nobody reads gives its slot to the next one. */
+ * time of a read, and a file that nobody reads gives its slot to the next one. Chunks pass through a cache
+ * (chunk_cache.c). */
 #include "dcmpi/store.h"
 
 #include <errno.h>
@@ -10,6 +11,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "chunk_cache.h"
 #include "dcmpi/clock.h"
 #include "dcmpi/heartbeat.h"
 #include "dcmpi/mem.h"
@@ -39,8 +41,10 @@ struct dc_store {
     dc_store_piece *piece; /* [n] */
     dc_gidx *first;        /* [n + 1] */
     char *names;
-    pthread_mutex_t mutex; /* of all that follows, and of the states in `piece` */
-    pthread_cond_t freed;  /* a slot has no users any more */
+    dc_chunk_cache *chunks; /* NULL: there are none */
+    dc_chunk_table *table;  /* [n]; NULL: none are listed */
+    pthread_mutex_t mutex;  /* of all that follows, and of the states in `piece` */
+    pthread_cond_t freed;   /* a slot has no users any more */
     int n_slots;
     slot slots[SLOTS_MAX];
     uint64_t takes;
@@ -97,6 +101,9 @@ void dc_store_destroy(dc_store **store)
     if (!s) return;
     for (int i = 0; i < SLOTS_MAX; i++)
         if (s->slots[i].fd >= 0) close(s->slots[i].fd);
+    dc_chunk_cache_destroy(&s->chunks);
+    for (size_t i = 0; s->table && i < s->n; i++) dc_chunk_table_release(&s->table[i]);
+    dc_mem_free(&s->table);
     pthread_cond_destroy(&s->freed);
     pthread_mutex_destroy(&s->mutex);
     dc_mem_free(&s->piece);
@@ -147,16 +154,6 @@ size_t dc_store_piece_of(const dc_store *s, dc_gidx row)
     return lo;
 }
 
-#define NOT_IN_PLACE "%s: '%s' is stored in chunks or compressed; dcmpi convert makes it one piece"
-
-dc_status dc_store_in_place(const dc_store *s)
-{
-    for (size_t i = 0; i < s->n; i++)
-        if (s->piece[i].offset < 0)
-            return DC_FAIL(DC_ERR_DATA, NOT_IN_PLACE, dc_store_path(s, i), dc_store_dataset(s, i));
-    return DC_OK;
-}
-
 /* ---- Failures -----------------------------------------------------------------------------------------------------
  */
 
@@ -176,6 +173,14 @@ static void keep_changed(dc_store *s, size_t i, const char *what)
 {
     keep(s, DC_ERR_DATA, "%s changed while it was read: %s; start again when it is complete", dc_store_path(s, i),
          what);
+}
+
+static bool has_failed(dc_store *s)
+{
+    pthread_mutex_lock(&s->mutex);
+    const bool failed = s->failed.code != DC_OK;
+    pthread_mutex_unlock(&s->mutex);
+    return failed;
 }
 
 dc_status dc_store_status(dc_store *s)
@@ -306,11 +311,24 @@ static bool read_stretch(dc_store *s, stretch t, char *out)
     return one && t.bytes == 0;
 }
 
+static bool is_listed(const dc_store *s, size_t i)
+{
+    return s->chunks && s->table[i].place;
+}
+
 static void fail_place(dc_store *s, size_t i)
 {
     pthread_mutex_lock(&s->mutex);
-    keep(s, DC_ERR_DATA, NOT_IN_PLACE, dc_store_path(s, i), dc_store_dataset(s, i));
+    keep(s, DC_ERR_DATA, "%s: '%s' is stored in chunks; dcmpi convert makes it one piece", dc_store_path(s, i),
+         dc_store_dataset(s, i));
     pthread_mutex_unlock(&s->mutex);
+}
+
+static bool read_rows(dc_store *s, stretch t, dc_gidx row, int64_t n, char *out)
+{
+    if (s->piece[t.i].offset >= 0) return read_stretch(s, t, out);
+    if (!is_listed(s, t.i)) fail_place(s, t.i);
+    return !has_failed(s) && dc_chunk_cache_read(s->chunks, t.i, row - s->first[t.i], n, out);
 }
 
 static dc_status failed_read(dc_store *s, int64_t n, void *out)
@@ -327,10 +345,18 @@ dc_status dc_store_read(dc_store *s, dc_gidx row, int64_t n, void *out)
     DC_ASSERT(row >= 0 && n >= 0 && n <= dc_store_rows(s) - row);
     for (int64_t done = 0, rows; done < n; done += rows) {
         const stretch t = stretch_of(s, row + done, n - done, &rows);
-        if (s->piece[t.i].offset < 0) fail_place(s, t.i);
-        if (!read_stretch(s, t, (char *)out + (size_t)done * s->row_bytes)) return failed_read(s, n, out);
+        if (!read_rows(s, t, row + done, rows, (char *)out + (size_t)done * s->row_bytes))
+            return failed_read(s, n, out);
     }
     return DC_OK;
+}
+
+static void advise(void *ctx, int64_t at, int64_t bytes)
+{
+    const slot *one = ctx;
+    for (int64_t done = 0; done < bytes; done += ADVICE_BYTES)
+        (void)posix_fadvise(one->fd, (off_t)(at + done), (off_t)DC_MIN(bytes - done, (int64_t)ADVICE_BYTES),
+                            POSIX_FADV_WILLNEED);
 }
 
 void dc_store_expect(dc_store *s, dc_gidx row, int64_t n)
@@ -338,11 +364,13 @@ void dc_store_expect(dc_store *s, dc_gidx row, int64_t n)
     n = DC_MIN(n, dc_store_rows(s) - row);
     for (int64_t done = 0, rows; done < n; done += rows) {
         const stretch t = stretch_of(s, row + done, n - done, &rows);
-        slot *one = s->piece[t.i].offset < 0 ? NULL : take(s, t.i);
+        const bool listed = is_listed(s, t.i);
+        slot *one = s->piece[t.i].offset < 0 && !listed ? NULL : take(s, t.i);
         if (!one) return; /* the read will tell */
-        for (int64_t at = 0; at < t.bytes; at += ADVICE_BYTES)
-            (void)posix_fadvise(one->fd, (off_t)(t.at + at), (off_t)DC_MIN(t.bytes - at, (int64_t)ADVICE_BYTES),
-                                POSIX_FADV_WILLNEED);
+        if (listed)
+            dc_chunk_cache_expect(s->chunks, t.i, row + done - s->first[t.i], rows, advise, one);
+        else
+            advise(one, t.at, t.bytes);
         give_back(s, one);
     }
 }
@@ -356,4 +384,85 @@ dc_status dc_store_check_unchanged(dc_store *s, dc_gidx row, int64_t n)
         if (then->inode != 0) st = dc_file_unchanged(dc_store_path(s, t.i), then, DC_ERR_DATA);
     }
     return st;
+}
+
+/* ---- Chunks -------------------------------------------------------------------------------------------------------
+ */
+
+static bool read_bytes(void *ctx, size_t i, int64_t at, size_t bytes, char *out)
+{
+    return read_stretch(ctx, (stretch){.i = i, .at = at, .bytes = (int64_t)bytes}, out);
+}
+
+/* A file that was written to since is not damaged. */
+static void keep_damage(void *ctx, size_t i, int64_t row, int64_t at, const char *how)
+{
+    dc_store *s = ctx;
+    dc_file_state now;
+    slot *one = take(s, i);
+    if (!one) return;
+    pthread_mutex_lock(&s->mutex);
+    const char *change = dc_file_look(one->fd, &now) ? dc_file_change(&s->piece[i].state, &now) : NULL;
+    if (change)
+        keep_changed(s, i, change);
+    else
+        keep(s, DC_ERR_DATA,
+             "%s is damaged: the chunk of row %lld at byte %lld %s; make the file again, or copy it with h5repack",
+             dc_store_path(s, i), (long long)row, (long long)at, how);
+    pthread_mutex_unlock(&s->mutex);
+    give_back(s, one);
+}
+
+/* Lists the chunks of rows [row, row + n) of piece i, counted from its own first. */
+static dc_status list_piece(dc_store *s, size_t i, int64_t row, int64_t n, dc_store_find *find, void *ctx)
+{
+    dc_status st = DC_OK;
+    dc_h5 *h5 = NULL;
+    char name[DC_H5_NAME_MAX];
+    dc_chunk_table *t = &s->table[i];
+    dc_chunk_layout *l = &t->layout;
+    slot *one = take(s, i);
+    if (!one) return dc_store_status(s);
+    DC_TRY(dc_h5_image_open(&h5, dc_store_path(s, i), one->fd, (size_t)s->piece[i].state.bytes));
+    DC_TRY(find(ctx, h5, i, name));
+    DC_TRY(dc_h5_chunk_layout(h5, name, l));
+    size_t row_bytes = l->item_bytes;
+    for (int k = 1; k < l->n_dims; k++) row_bytes = dc_mul_size(row_bytes, (size_t)l->dims[k]);
+    if (row_bytes != s->row_bytes || l->dims[0] < s->piece[i].rows || l->chunk_bytes != s->piece[i].packing.chunk_bytes)
+        DC_TRY(DC_FAIL(DC_ERR_FORMAT, "%s: '%s' has another shape than before", dc_store_path(s, i), name));
+    t->band = row / l->chunk[0];
+    t->bands = (row + n - 1) / l->chunk[0] + 1 - t->band;
+    const size_t chunks = dc_mul_size((size_t)t->bands, (size_t)l->per_band);
+    DC_TRY(dc_mem_alloc(&t->place, chunks, sizeof *t->place, "places of chunks"));
+    DC_TRY(dc_mem_alloc(&t->slot, chunks, sizeof *t->slot, "places of chunks"));
+    for (size_t k = 0; k < chunks; k++) t->slot[k] = -1;
+    st = dc_h5_chunk_places(h5, name, l, t->band, t->bands, t->place);
+out:
+    (void)!dc_h5_close(&h5); /* was only read */
+    give_back(s, one);
+    return st;
+}
+
+dc_status dc_store_list_chunks(dc_store *s, dc_gidx row, int64_t n, int threads, size_t bytes, dc_store_find *find,
+                               void *ctx)
+{
+    dc_status st = DC_OK;
+    bool any = false;
+    DC_ASSERT(!s->chunks && row >= 0 && n <= dc_store_rows(s) - row);
+    DC_TRY(dc_mem_alloc(&s->table, s->n, sizeof *s->table, "places of chunks"));
+    for (int64_t done = 0, rows; done < n && st == DC_OK; done += rows) {
+        const stretch t = stretch_of(s, row + done, n - done, &rows);
+        if (s->piece[t.i].offset >= 0) continue;
+        st = list_piece(s, t.i, row + done - s->first[t.i], rows, find, ctx);
+        any = true;
+    }
+    const dc_chunk_source source = {.read = read_bytes, .damaged = keep_damage, .ctx = s};
+    if (st == DC_OK && any) st = dc_chunk_cache_create(s->table, s->n, threads, bytes, source, &s->chunks);
+out:
+    return st;
+}
+
+double dc_store_chunks_need(const dc_h5_packing *most, int threads)
+{
+    return dc_chunk_cache_bytes(most, threads, DC_STORE_CHUNKS_BYTES);
 }
