@@ -464,9 +464,9 @@ out:
 }
 
 /* The library keeps what it has read of an index, until the file is closed. */
-double dc_store_chunks_need(const dc_h5_packing *most, int threads)
+double dc_store_chunks_need(const dc_h5_packing *most, int threads, size_t bytes)
 {
     enum { INDEX_BYTES_PER_CHUNK = 80, INDEX_BYTES_MAX = 32 << 20 };
     const double index = fmin((double)most->chunks * INDEX_BYTES_PER_CHUNK, INDEX_BYTES_MAX);
-    return dc_chunk_cache_bytes(most, threads, DC_STORE_CHUNKS_BYTES) + index;
+    return dc_chunk_cache_bytes(most, threads, bytes) + index;
 }
