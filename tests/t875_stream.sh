@@ -42,7 +42,7 @@ expect_exit 0 "rows of one file in memory"
 args+=("--input.data=part?.*")
 expect_out "residency memory: as input.residency says" "the log says so"
 expect_out "order     a batch takes its rows from pools, one in each of 4 shards: 2048 rows, mixed, from blocks of 256" "the log states the order of rows"
-run 3 1 "${args[@]}" --run.output=all $stream --checkpoint.every=0.000000001s --checkpoint.keep=1000
+run 3 1 "${args[@]}" --run.output=all $stream --input.chunk_cache=1 --checkpoint.every=0.000000001s --checkpoint.keep=1000
 expect_exit 0 "rows in four files, one of them compressed"
 expect_out "residency stream, each pass reads the rows again: as input.residency says" "the log says that, too"
 expect_same all "rows in four files, one of them compressed, 3 ranks"

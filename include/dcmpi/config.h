@@ -44,8 +44,9 @@ typedef struct {
         int64_t components;           /* 0: as many as hold the share `variance` */
         double variance;
         bool whiten;
-        int64_t rows;  /* 0: all */
-        int residency; /* dc_residency */
+        int64_t rows;        /* 0: all */
+        int residency;       /* dc_residency */
+        int64_t chunk_cache; /* MiB */
         char label_dataset[DC_PATH_MAX];
         char matrix[DC_PATH_MAX];
         dc_int_list image_shape;

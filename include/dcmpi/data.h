@@ -172,6 +172,7 @@ typedef struct {
     dc_row_norm norm;
     bool in_place;                        /* the rows can stay in their file */
     bool stream;                          /* and they do */
+    size_t chunk_cache;                   /* bytes for unpacked chunks */
     dc_h5_packing packing;                /* of rows that are in chunks there: the largest of all files */
     bool sparse;                          /* the rows are stored in compressed form, and stay so in memory */
     int64_t nnz;                          /* values that sparse data store */
@@ -228,6 +229,7 @@ typedef struct {
     dc_reduce_kind reduce;
     dc_row_norm norm;
     bool stream;                /* rows stay in their file and are read again in each pass; else they are in memory */
+    size_t chunk_cache;         /* bytes for unpacked chunks of such rows; 0: DC_STORE_CHUNKS_BYTES */
     const dc_data_given *given; /* NULL: scaling, bounds and components are found in the data */
 } dc_data_request;
 

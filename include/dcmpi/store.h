@@ -45,16 +45,14 @@ const char *dc_store_dataset(const dc_store *store, size_t i);
 
 /* name = the dataset of piece i, whose file is open as h5. */
 typedef dc_status dc_store_find(void *ctx, dc_h5 *h5, size_t i, char name[DC_H5_NAME_MAX]);
-/* Memory for unpacked chunks: what a pool of mixed rows needs (data.h), 64 shards with 8 blocks each, if a row has some
- * 500 bytes. */
-enum { DC_STORE_CHUNKS_BYTES = 64 << 20 };
+enum { DC_STORE_CHUNKS_BYTES = 64 << 20 }; /* for unpacked chunks, if nobody says more */
 /* Lists the chunks of rows [row, row + n), so that at most `threads` threads can read them. bytes: so much is kept of
  * unpacked chunks, or two bands for each thread if that is more. To be called once, before anything is read; main
  * thread. Errors: DC_ERR_FORMAT, DC_ERR_DATA, DC_ERR_IO, DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_store_list_chunks(dc_store *store, dc_gidx row, int64_t n, int threads, size_t bytes,
                                           dc_store_find *find, void *ctx);
-/* Memory that this takes at most with DC_STORE_CHUNKS_BYTES, for datasets of which `most` is the largest. */
-double dc_store_chunks_need(const dc_h5_packing *most, int threads);
+/* Memory that this takes at most, for datasets of which `most` is the largest. */
+double dc_store_chunks_need(const dc_h5_packing *most, int threads, size_t bytes);
 /* Where the rows of a piece can be read by dc_store_read(): in one piece, or in chunks. */
 static inline bool dc_store_can_read(const dc_store_piece *piece)
 {

@@ -305,6 +305,13 @@ const dc_key dc_key_table[] = {
          "again, while the rows before are used, and memory does not grow with them. The results are the same bits. "
          "auto: memory if the job then fits into what is free, else stream if the rows can be read in place (dense, no "
          "transforms of counts); the log says which and why."},
+    {KEY("input", "chunk_cache", DC_KEY_INT, input.chunk_cache, "64"), .min = 1, .max = 1 << 20, .unit = "MiB",
+     .verbs = DC_USE_FIT | DC_USE_KMEANS, .also = "rdcc_nbytes chunk_cache_size",
+     .doc =
+         "Memory of each rank for unpacked chunks of HDF5 rows that stay in their files, or twice all chunks of a row "
+         "for each thread if that is more. Passes need no more; training is faster if there is room for the chunks of "
+         "a "
+         "pool of mixed rows, which are 8 blocks of 256 rows for each shard of the rank."},
     {KEY("input", "matrix", DC_KEY_PATH, input.matrix, ""), .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
      .also = "layer raw use_raw layers anndata h5ad sparse csr",
      .doc =

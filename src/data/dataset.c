@@ -53,7 +53,8 @@ static dc_status open_rows(dc_dataset *d, const dc_data_shape *s)
     DC_TRY(dc_data_stream_create(store, d->part.row_lo, dc_part_rows(&d->part), &d->stream));
     store = NULL;
     d->bytes = (size_t)dc_data_stream_bytes((size_t)d->D * dc_dtype_bytes(d->dtype), dc_data_threads());
-    if (s->head.packing.chunk_bytes > 0) d->bytes += (size_t)dc_store_chunks_need(&s->head.packing, dc_data_threads());
+    if (s->head.packing.chunk_bytes > 0)
+        d->bytes += (size_t)dc_store_chunks_need(&s->head.packing, dc_data_threads(), s->head.chunk_cache);
 out:
     dc_store_destroy(&store);
     return st;

@@ -389,6 +389,7 @@ static dc_status apply_stream(const dc_data_request *r, dc_data_shape *s)
         unreadable = find_unreadable(s), n = s->files ? s->files->n : 1;
     head->in_place = !why && unreadable == n;
     head->stream = r->stream;
+    head->chunk_cache = r->chunk_cache > 0 ? r->chunk_cache : DC_STORE_CHUNKS_BYTES;
     if (!head->stream || head->in_place) return DC_OK;
     if (!why) return explain_unreadable(r, s, unreadable);
     return DC_FAIL(DC_ERR_DATA, "%s: input.residency = stream, but the rows %s", r->path, why);

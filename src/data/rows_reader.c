@@ -61,7 +61,7 @@ dc_status dc_data_store_list(const dc_data_shape *shape, dc_store *store, dc_gid
 {
     void *ctx = (void *)(uintptr_t)shape; /* find_dataset() only reads it */
     return dc_data_status(
-        dc_store_list_chunks(store, row, n, dc_data_threads(), DC_STORE_CHUNKS_BYTES, find_dataset, ctx));
+        dc_store_list_chunks(store, row, n, dc_data_threads(), shape->head.chunk_cache, find_dataset, ctx));
 }
 
 dc_status dc_rows_reader_open(const dc_data_shape *shape, dc_rows_reader **out)

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <string.h>
@@ -462,7 +463,10 @@ out:
     return st;
 }
 
-double dc_store_chunks_need(const dc_h5_packing *most, int threads)
+/* The library keeps what it has read of an index, until the file is closed. */
+double dc_store_chunks_need(const dc_h5_packing *most, int threads, size_t bytes)
 {
-    return dc_chunk_cache_bytes(most, threads, DC_STORE_CHUNKS_BYTES);
+    enum { INDEX_BYTES_PER_CHUNK = 80, INDEX_BYTES_MAX = 32 << 20 };
+    const double index = fmin((double)most->chunks * INDEX_BYTES_PER_CHUNK, INDEX_BYTES_MAX);
+    return dc_chunk_cache_bytes(most, threads, bytes) + index;
 }

@@ -8,7 +8,7 @@
  *   FAILIO_ERROR=NAME   ENOSPC, EDQUOT, EIO (default), EINTR, EROFS, EFBIG, ENOLCK, EACCES; SHORT: half is written;
  *                       LOCAL: flock succeeds, for whoever has the lock is on another node; of read also SHRINK, TOUCH:
  *                       somebody else shortens the file to half, or writes to it; TERM, SEGV: the process is sent
- *                       SIGTERM, or crashes
+ *                       SIGTERM, or crashes. Of any call KILL: the process is killed
  *   FAILIO_BYTES=N      only reads of at least N bytes
  *   FAILIO_RANK=R       only in this rank of an Open MPI job
  *   FAILIO_LOG=FILE     each such call is appended as "rank call path"
@@ -29,14 +29,14 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { PATH_BYTES = 4096, SHORT_WRITE = -1, LOCAL_LOCK = -2, SHRINK = -3, TOUCH = -4, TERM = -5, SEGV = -6 };
+enum { PATH_BYTES = 4096, SHORT_WRITE = -1, LOCAL_LOCK = -2, SHRINK = -3, TOUCH = -4, TERM = -5, SEGV = -6, KILL = -7 };
 
 static const struct {
     const char *name;
     int number;
 } errors[] = {{"ENOSPC", ENOSPC}, {"EDQUOT", EDQUOT}, {"EIO", EIO},       {"EINTR", EINTR},       {"EROFS", EROFS},
               {"EFBIG", EFBIG},   {"ENOLCK", ENOLCK}, {"EACCES", EACCES}, {"SHORT", SHORT_WRITE}, {"LOCAL", LOCAL_LOCK},
-              {"SHRINK", SHRINK}, {"TOUCH", TOUCH},   {"TERM", TERM},     {"SEGV", SEGV}};
+              {"SHRINK", SHRINK}, {"TOUCH", TOUCH},   {"TERM", TERM},     {"SEGV", SEGV},         {"KILL", KILL}};
 
 static const char *setting(const char *name, const char *fallback)
 {
@@ -76,7 +76,9 @@ static int verdict(const char *call, const char *path)
     const long n = atomic_fetch_add(&count, 1) + 1, first = strtol(at, NULL, 10);
     log_call(rank, call, path);
     if (first < 1 || n < first || (n > first && !strchr(at, '+'))) return 0;
-    return chosen_error();
+    const int error = chosen_error();
+    if (error == KILL) kill(getpid(), SIGKILL);
+    return error;
 }
 
 static int verdict_fd(const char *call, int fd)
