@@ -53,6 +53,8 @@ is "$(ls x.h5*)" "x.h5.ckpt" "no result yet"
 share() { sed -n 's/.*continues .*: \([0-9.]*\) % .*/\1/p' "$out"; }
 first=$(share)
 cp x.h5.ckpt y.h5.ckpt
+run 0 1 check x.h5.ckpt
+expect_out "x.h5.ckpt: whole: unfinished search" "dcmpi check knows it"
 run 1 2 "${args[@]}" --output=x.h5
 expect_exit 0 "the same command on one rank"
 note "after the first save $first % were done, after the second $(share) %"
@@ -66,6 +68,13 @@ is "$rc" 6 "a damaged save is refused"
 run 0 1 "${args[@]}" --output=y.h5 --force --dry-run
 expect_exit 0 "a dry run with --force"
 is "$(ls y.h5*)" "y.h5.ckpt" "removes nothing"
+
+"$dcmpi" "${args[@]}" --output=z.h5 >"$out" 2>"$err" &
+job=$!
+await "memory  "
+ok "lines reach a file while the search goes on" kill -USR1 "$job"
+wait "$job"
+is "$?" 75 "which can be stopped"
 
 if [ "$(id -u)" = 0 ] && mkdir small && mount -t tmpfs -o size=64k tmpfs small 2>/dev/null; then
     head -c 60k /dev/zero >small/full 2>/dev/null

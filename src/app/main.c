@@ -63,6 +63,7 @@ int main(int argc, char **argv)
     dc_mem_setup();
     signal(SIGPIPE, SIG_IGN); /* a closed stdout or a file-size limit then gives an error code instead of a signal */
     signal(SIGXFSZ, SIG_IGN);
+    setvbuf(stdout, NULL, _IOLBF, 0); /* lines are there when they are made, in a file or a pipe, too */
     dc_cli_register_methods();
     const bool inside = dc_apart_enter(argc, argv);
     dc_status st = dc_cli_parse(argc, argv, &cli);

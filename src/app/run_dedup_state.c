@@ -258,6 +258,7 @@ static dc_status load_numbers(const dc_dedup *d, dc_duplicates_state *s)
     DC_TRY(dc_h5_open(&h5, path, DC_H5_READ));
     DC_TRY(dc_h5_check_hash(h5, "/shards/done"));
     DC_TRY(dc_h5_check_hash(h5, "/clusters/pairs"));
+    DC_TRY(dc_h5_check_content(h5));
     DC_TRY(dc_h5_read_rows(h5, "/shards/done", DC_H5_I64, 0, dc_duplicates_words(s->shards), s->done));
     DC_TRY(dc_h5_read_rows(h5, "/clusters/pairs", DC_H5_I64, 0, d->from.K, s->pairs_of));
     DC_TRY(dc_h5_get_attr_i64(h5, "/", "pairs", &s->pairs, 1, NULL));

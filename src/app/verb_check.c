@@ -315,16 +315,15 @@ out:
     return st;
 }
 
-/* What `dcmpi dedup` wrote. */
-static dc_status check_duplicates(check *c)
+/* What `dcmpi dedup` wrote; what: a list, or a search that is not finished. */
+static dc_status check_duplicates(check *c, const char *what)
 {
     dc_status st = DC_OK;
     DC_TRY(note(c, check_completion(c)));
     DC_TRY(note(c, dc_h5_visit(c->h5, check_checksum, c)));
     DC_TRY(note(c, dc_h5_check_content(c->h5)));
     DC_TRY(note(c, dc_h5_check_unchanged(c->h5)));
-    if (c->findings == 0)
-        dc_log_plain("%s: whole: list of duplicates, checksums of %d datasets agree", c->path, c->datasets);
+    if (c->findings == 0) dc_log_plain("%s: whole: %s, checksums of %d datasets agree", c->path, what, c->datasets);
 out:
     return st;
 }
@@ -356,7 +355,9 @@ static dc_status check_content(check *c)
     if (strcmp(format, "dcmpi-checkpoint") == 0) return note(c, check_ckpt(c->path));
     if (strcmp(format, "dcmpi-result") == 0) return check_result(c, true);
     if (strcmp(format, "dcmpi-prediction") == 0) return check_result(c, false);
-    if (strcmp(format, "dcmpi-duplicates") == 0) return check_duplicates(c);
+    if (strcmp(format, "dcmpi-duplicates") == 0) return check_duplicates(c, "list of duplicates");
+    if (strcmp(format, "dcmpi-duplicates-state") == 0)
+        return check_duplicates(c, "unfinished search for duplicates, which the same dcmpi dedup continues");
     st = FINDING("%s: unknown format '%s'", c->path, format);
 out:
     return st;

@@ -53,7 +53,6 @@ static void change_file(FILE *to)
 void dc_log_hold(void)
 {
     if (!active) return;
-    setvbuf(stdout, NULL, _IOLBF, 0);                /* before the first line */
     change_file(open_memstream(&held, &held_bytes)); /* if memory is short, lines are not held */
     holding = file != NULL;
 }

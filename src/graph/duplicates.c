@@ -242,9 +242,9 @@ static void take_over(search *s)
 {
     const dc_duplicates_state *from = s->cfg->from;
     if (!from) return;
-    memcpy(s->edge, from->edge, (size_t)from->n_edges * sizeof *s->edge);
+    if (from->n_edges) memcpy(s->edge, from->edge, (size_t)from->n_edges * sizeof *s->edge);
     s->done.n_edges = s->n_edges = from->n_edges;
-    if (s->pair) {
+    if (s->pair && from->n_pairs) {
         memcpy(s->pair, from->pair, (size_t)from->n_pairs * sizeof *s->pair);
         s->done.n_pairs = s->n_pairs = from->n_pairs;
     }
@@ -452,12 +452,12 @@ out:
 /* The block with tiles of this rank's shards [lo, hi), which are not yet compared with it. */
 static void compare_shards(search *s, bool among_own, int lo, int hi)
 {
-    const int64_t *first = s->shard_tile - s->part->shard_lo;
+    const int64_t first = s->shard_tile[lo - s->part->shard_lo], end = s->shard_tile[hi - s->part->shard_lo];
     dc_pairs_compare(&(dc_pairs_visit){.plan = &s->plan,
                                        .own = &s->own,
                                        .block = &s->block,
-                                       .tile = s->tile + first[lo],
-                                       .tiles = first[hi] - first[lo],
+                                       .tile = s->tile + first,
+                                       .tiles = end - first,
                                        .among_own = among_own,
                                        .wants_cosine = s->pair != NULL,
                                        .scratch = s->scratch,
