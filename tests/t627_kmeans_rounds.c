@@ -296,6 +296,52 @@ static void stops(dc_comm *comm)
     free(X);
 }
 
+typedef struct {
+    size_t next;
+    int parts, gaps;
+} worked;
+
+static void work(void *ctx, size_t first, size_t end)
+{
+    worked *w = ctx;
+    w->gaps += first != w->next;
+    w->next = end;
+    w->parts++;
+}
+
+/* A long pass, if it may be left, ends between its parts; all ranks work on as many. */
+static void parts(dc_comm *comm)
+{
+    enum { N = 1 << 18 };
+    const int64_t d = 1, endless = INT64_C(1) << 40;
+    const float none = 0;
+    const dc_part part = part_of(comm, N);
+    const dc_rows rows = dc_rows_of_array(&part, &none, &d);
+    const dc_wish_config wishes = {.stop_at_s = dc_clock_now_s(), .stop_file = "none"};
+    const dc_kmeans_config cfg = {.K = 1, .n_init = 1, .say_every_s = 1e-9};
+    dc_km_tiles tiles;
+    dc_km_watch watch;
+    dc_wish *wish;
+    worked whole = {0}, one = {0}, left = {0};
+    CHECK_OK(dc_km_tiles_init(&tiles, &rows, 1, 1));
+    dc_km_watch_init(&watch, &cfg);
+    CHECK_OK(dc_km_in_parts(comm, &watch, &tiles, 1, "short", work, &one));
+    CHECK(one.parts == 1 && one.next == part.n_blocks);
+    CHECK_OK(dc_wish_create(comm, &wish, &wishes));
+    dc_comm_set_wish(comm, wish);
+    CHECK_OK(dc_km_in_parts(comm, &watch, &tiles, endless, "not to be left", work, &whole));
+    CHECK(whole.parts > 5 && whole.gaps == 0 && whole.next == part.n_blocks);
+    watch.steady = true;
+    CHECK_STATUS(dc_km_in_parts(comm, &watch, &tiles, endless, "left", work, &left), DC_STOPPED);
+    CHECK_INT(left.parts, 1);
+    int64_t most = -whole.parts;
+    dc_comm_min_i64(comm, &most, 1);
+    CHECK_INT(whole.parts, -most);
+    dc_comm_set_wish(comm, NULL);
+    dc_wish_destroy(&wish);
+    dc_km_tiles_release(&tiles);
+}
+
 /* ---- The choice among candidates --------------------------------------------------------------------------------- */
 
 static void check_pick(int64_t m, int64_t d, int64_t K)
@@ -386,6 +432,7 @@ int main(void)
     far_rows(comm);
     sparse_rows(comm);
     stops(comm);
+    parts(comm);
     share_blocks(comm);
     check_pick(1, 3, 2);
     check_pick(255, 7, 300);

@@ -18,8 +18,9 @@ with open("data.csv", "w") as f:
 run 1 1 convert data.csv data.h5 --id-column=id --label-column=class
 expect_exit 0 "the data"
 run 2 1 kmeans --input.data=data.h5 --input.scale=none "--cluster.levels=[200,100]" --cluster.n_init=1 \
-    --cluster.kmeans_max_iter=5 --cluster.max_size=9 --output.rows=full --run.output=many
+    --cluster.kmeans_max_iter=5 --cluster.max_size=9 --output.rows=full --run.output=many --run.log_interval=0.01s
 expect_exit 0 "20,000 clusters"
+expect_out 'k-means   start, [0-9]+ of 200 centres drawn' "the log says where the start is"
 expect_out 'RESULT .*acc=0.[0-9]+ .*clusters=20000 empty=0' "with scores"
 ok "few lines in the log" test "$(wc -l <many/log.txt)" -lt 70
 ok "a short summary" test "$(stat -c %s many/summary.json)" -lt 200000

@@ -31,7 +31,9 @@ typedef struct {
     const float *first;  /* [K x d], with n_init 1: centres to start from; NULL: seeded; borrowed */
     dc_state *state;     /* keeps the state of the iterations, under the phase's name; NULL: not kept; borrowed */
     bool spherical;      /* rows have length 1, and centres are given length 1 after each update */
-    bool quiet;          /* no line in the log */
+    double
+        say_every_s; /* a line in the log says where a long run is, first after this time, then less often; 0: none */
+    bool quiet;      /* no line in the log */
 } dc_kmeans_config;
 
 typedef struct {

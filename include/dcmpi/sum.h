@@ -34,6 +34,8 @@ void dc_sum_total(dc_comm *comm, dc_sum *sum, double *total);
  * 0 <= thread < omp_get_max_threads() at creation, only selects scratch memory. Local. */
 typedef void (*dc_block_kernel)(void *ctx, const dc_block *block, int thread, double *leaf);
 void dc_sum_blocks(dc_sum *sum, dc_block_kernel kernel, void *ctx);
+/* The same for blocks [first, end) of this rank; all must have their turn, in order. */
+void dc_sum_some_blocks(dc_sum *sum, size_t first, size_t end, dc_block_kernel kernel, void *ctx);
 /* dc_sum_blocks() and dc_sum_total() together. Collective. */
 static inline void dc_sum_over_blocks(dc_comm *comm, dc_sum *sum, dc_block_kernel kernel, void *ctx, double *total)
 {

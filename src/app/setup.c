@@ -51,6 +51,7 @@ dc_kmeans_config dc_setup_kmeans(const dc_job *job)
                               .spherical = cfg->cluster.metric == DC_KMEANS_COSINE,
                               .seeding = (dc_seeding)cfg->cluster.seeding,
                               .seed = (uint64_t)cfg->run.seed,
+                              .say_every_s = cfg->run.log_interval,
                               .state = job->state};
 }
 

@@ -79,6 +79,7 @@ static dc_status kmeans_init(dc_km_restarts *a, const dc_rows *rows, const dc_km
     const dc_part *part = rows->part;
     *a = (dc_km_restarts){.cfg = cfg, .K = cfg->K, .d = rows->d, .R = cfg->n_init, .active = cfg->n_init};
     a->pass_doubles = pass_doubles;
+    dc_km_watch_init(&a->watch, cfg);
     const size_t R = (size_t)a->R, K = (size_t)a->K, d = (size_t)a->d;
     const size_t one = dc_mul_size(K, d + 1), pass = DC_MAX(one, DC_MIN(dc_mul_size(R, one), (size_t)pass_doubles));
     DC_TRY(dc_km_tiles_init(&a->tiles, rows, a->K, cfg->n_init));
@@ -147,14 +148,15 @@ static double inertia_of(dc_comm *comm, dc_km_restarts *a, int64_t s, const dc_k
     return a->total_assign[0];
 }
 
-/* The slot with the lowest inertia; ties go to the first restart. Collective. */
-static int64_t best_slot(dc_comm *comm, dc_km_restarts *a)
+/* *out: the slot with the lowest inertia; ties go to the first restart. Collective. */
+static dc_status best_slot(dc_comm *comm, dc_km_restarts *a, int64_t *out)
 {
+    dc_status st = DC_OK;
     int64_t best = -1;
     double lowest = INFINITY;
     for (int64_t s = 0; s < a->R; s += a->per_pass) {
         const int64_t groups = DC_MIN(a->per_pass, a->R - s);
-        dc_km_lloyd_pass(comm, a, s, groups);
+        DC_TRY(dc_km_lloyd_pass(comm, a, s, groups));
         for (int64_t g = 0; g < groups; g++) {
             const dc_km_sums sums = dc_km_sums_of(a, groups, g);
             const double inertia = inertia_of(comm, a, s + g, &sums);
@@ -164,14 +166,17 @@ static int64_t best_slot(dc_comm *comm, dc_km_restarts *a)
             lowest = inertia;
         }
     }
-    return best;
+    *out = best;
+out:
+    return st;
 }
 
 static dc_status fill_result(dc_comm *comm, dc_km_restarts *a, dc_kmeans_result *out)
 {
     dc_status st = DC_OK;
     DC_TRY(dc_km_resize_pass(comm, a, a->R));
-    const int64_t s = a->R > 1 ? best_slot(comm, a) : 0;
+    int64_t s = 0;
+    if (a->R > 1) DC_TRY(best_slot(comm, a, &s));
     out->best = (int)a->slots[s].id;
     out->iterations = (int)a->slots[s].iterations;
     out->converged = a->slots[s].converged;
@@ -266,9 +271,9 @@ static dc_status start_centers(dc_comm *comm, dc_km_restarts *a, const float *st
     bool resumed;
     DC_TRY(keep_state(comm, a, a->cfg->state, &resumed));
     if (!start && dc_km_in_rounds(a->cfg, a->tiles.rows->part->N)) {
-        DC_TRY(dc_km_seed_rounds(comm, &a->tiles, a->cfg, resumed, a->centers));
+        DC_TRY(dc_km_seed_rounds(comm, &a->tiles, &a->watch, resumed, a->centers));
     } else if (!start && !resumed) {
-        DC_TRY(dc_km_seed(comm, &a->tiles, a->cfg, a->centers));
+        DC_TRY(dc_km_seed(comm, &a->tiles, &a->watch, a->centers));
     } else if (start && !resumed) {
         memcpy(a->centers, start, (size_t)(a->R * a->K * a->d) * sizeof *a->centers);
     }

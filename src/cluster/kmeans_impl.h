@@ -229,6 +229,26 @@ typedef struct {
 } dc_km_lloyd;
 void dc_km_block_lloyd(void *ctx, const dc_block *block, int thread, double *leaf);
 
+/* ---- Long passes (kmeans_watch.c) -------------------------------------------------------------------------------- */
+
+typedef struct {
+    const dc_kmeans_config *cfg;
+    double interval_s, next_s; /* when the log gets the next line */
+    bool steady;               /* what the state keeps is consistent: passes may be left between their parts */
+} dc_km_watch;
+void dc_km_watch_init(dc_km_watch *w, const dc_kmeans_config *cfg);
+/* Agrees on requests to save or to stop. Collective. Errors: those of state.h and wish.h. */
+DC_CHECKED dc_status dc_km_poll(dc_comm *comm, const dc_kmeans_config *cfg);
+/* A line in the log, if one is due. */
+void dc_km_say(dc_km_watch *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Works on blocks [first, end) of this rank. */
+typedef void (*dc_km_blocks)(void *ctx, size_t first, size_t end);
+/* Has `run` work on all blocks, a part of them at a time, in order. Between the parts it polls, if w->steady, and says
+ * where the pass is; what: the pass. m: centres that each row is compared with. Collective. Errors: those of
+ * dc_km_poll. */
+DC_CHECKED dc_status dc_km_in_parts(dc_comm *comm, dc_km_watch *w, const dc_km_tiles *t, int64_t m, const char *what,
+                                    dc_km_blocks run, void *ctx);
+
 /* The labels of one Lloyd pass of `groups` restarts, and how many rows each cluster has. The sums of sparse rows are
  * formed column by column (csr_sum.h); dc_km_add_value is the addition. */
 typedef struct {
@@ -237,8 +257,11 @@ typedef struct {
     int64_t *count;          /* [groups x K] of this rank */
     dc_km_stay *const *stay; /* [groups]; NULL: every label is looked for */
 } dc_km_labels;
-/* Threaded. */
-void dc_km_label_rows(const dc_km_tiles *t, const dc_km_centers *centers, const dc_km_labels *out);
+/* Labels the rows of blocks [first, end). Threaded. */
+void dc_km_label_rows(const dc_km_tiles *t, const dc_km_centers *centers, size_t first, size_t end,
+                      const dc_km_labels *out);
+/* Counts all rows by their labels. Threaded. */
+void dc_km_count_labels(int64_t n, const dc_km_labels *out);
 void dc_km_add_value(const void *labels, int64_t column, int64_t row, float value, double *leaf);
 
 /* Clusters [first, first + count) of rows that have labels. leaf[count*d]: sums of their rows. */
@@ -276,7 +299,7 @@ void dc_km_lower(const dc_km_tiles *tiles, const dc_km_centers *newest, int64_t 
 /* Memory that dc_km_seed() itself allocates. Local. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_km_seed_bytes(const dc_km_tiles *tiles, const dc_kmeans_config *cfg, size_t *bytes);
 /* Fills centers [n_init x K x d] with the rows chosen as seeds. Collective. Errors: DC_ERR_MEMORY, DC_STOPPED. */
-DC_CHECKED dc_status dc_km_seed(dc_comm *comm, const dc_km_tiles *tiles, const dc_kmeans_config *cfg, float *centers);
+DC_CHECKED dc_status dc_km_seed(dc_comm *comm, const dc_km_tiles *tiles, dc_km_watch *watch, float *centers);
 /* The random number in [0, 1) for draw j of centre c of restart r. */
 double dc_km_draw_unit(const dc_kmeans_config *cfg, int64_t r, int64_t c, int64_t j);
 /* Fills out[d x count] with the rows that are drawn uniformly as centres [c, c + count) of restart r. Collective. */
@@ -291,12 +314,13 @@ int64_t dc_km_walk(const double *mass, int64_t n, int64_t stride, double *rest);
 
 /* Whether the seeds of this configuration for N rows are found by k-means||. */
 bool dc_km_in_rounds(const dc_kmeans_config *cfg, dc_gidx N);
-/* As dc_km_seed_bytes and dc_km_seed, by k-means||. While it runs, cfg->state keeps how far it is; *state_bytes: how
- * much that is. resumed: whether the run continues from a checkpoint. Errors: also those of state.h. */
+/* As dc_km_seed_bytes and dc_km_seed, by k-means||. While it runs, the state of watch->cfg keeps how far it is;
+ * *state_bytes: how much that is. resumed: whether the run continues from a checkpoint. Errors: also those of state.h.
+ */
 DC_CHECKED dc_status dc_km_seed_rounds_bytes(const dc_km_tiles *tiles, const dc_kmeans_config *cfg, size_t *bytes,
                                              double *state_bytes);
-DC_CHECKED dc_status dc_km_seed_rounds(dc_comm *comm, const dc_km_tiles *tiles, const dc_kmeans_config *cfg,
-                                       bool resumed, float *centers);
+DC_CHECKED dc_status dc_km_seed_rounds(dc_comm *comm, const dc_km_tiles *tiles, dc_km_watch *watch, bool resumed,
+                                       float *centers);
 
 /* The nearest candidate of each row and its distance, in units of the image. leaf[0]: sum of d_min. */
 typedef struct {
@@ -400,6 +424,7 @@ typedef struct {
     float *distance;       /* [n] distance of every row to its nearest centre; used to re-seed empty clusters */
     dc_km_far far;
     int64_t reseeded;
+    dc_km_watch watch;
 } dc_km_restarts;
 /* Sums [K x d] and counts [K] of the clusters of restart g of the last pass over `groups` restarts; valid until the
  * next call. */
@@ -412,8 +437,8 @@ dc_km_sums dc_km_sums_of(const dc_km_restarts *a, int64_t groups, int64_t g);
 double dc_km_divisor(const dc_kmeans_config *cfg, const double *sum, double count, int64_t d);
 /* Centres [K x d] of slot s. */
 float *dc_km_slot_centers(const dc_km_restarts *a, int64_t s);
-/* Puts the sums and counts of slots [s, s + groups) into a->total. Collective. */
-void dc_km_lloyd_pass(dc_comm *comm, dc_km_restarts *a, int64_t s, int64_t groups);
+/* Puts the sums and counts of slots [s, s + groups) into a->total. Collective. Errors: those of dc_km_poll. */
+DC_CHECKED dc_status dc_km_lloyd_pass(dc_comm *comm, dc_km_restarts *a, int64_t s, int64_t groups);
 /* Finds the nearest centre of slot s for every row; puts inertia and sizes into a->total_assign. label, distance: as in
  * dc_km_assign. Collective. */
 void dc_km_assign_pass(dc_comm *comm, dc_km_restarts *a, int64_t s, int32_t *label, float *distance);

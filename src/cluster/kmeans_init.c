@@ -208,9 +208,10 @@ dc_status dc_km_seed_bytes(const dc_km_tiles *tiles, const dc_kmeans_config *cfg
     return st;
 }
 
-dc_status dc_km_seed(dc_comm *comm, const dc_km_tiles *tiles, const dc_kmeans_config *cfg, float *centers)
+dc_status dc_km_seed(dc_comm *comm, const dc_km_tiles *tiles, dc_km_watch *watch, float *centers)
 {
     dc_status st = DC_OK;
+    const dc_kmeans_config *cfg = watch->cfg;
     seeding s;
     DC_TRY_ALL(comm, seeding_init(&s, tiles, cfg));
     for (int64_t i = 0; i < s.R * dc_part_rows(s.part); i++) s.d_min[i] = INFINITY;
@@ -227,6 +228,7 @@ dc_status dc_km_seed(dc_comm *comm, const dc_km_tiles *tiles, const dc_kmeans_co
         for (int64_t r = 0; r < s.R; r++)
             memcpy(centers + (r * s.K + c) * s.d, s.newest + r * s.d, (size_t)s.d * sizeof *centers);
         DC_TRY(dc_wish_poll_stop(comm));
+        dc_km_say(watch, "start, %lld of %lld centres drawn", (long long)c + 1, (long long)s.K);
     }
 out:
     seeding_release(&s);

@@ -419,15 +419,19 @@ static void label_block(const dc_km_tiles *t, const dc_km_centers *centers, cons
     }
 }
 
-void dc_km_label_rows(const dc_km_tiles *t, const dc_km_centers *centers, const dc_km_labels *out)
+void dc_km_label_rows(const dc_km_tiles *t, const dc_km_centers *centers, size_t first, size_t end,
+                      const dc_km_labels *out)
 {
-    const dc_part *part = t->rows->part;
-    const int64_t n = dc_part_rows(part), groups = out->groups, K = out->K;
 #pragma omp parallel for schedule(dynamic, 1)
-    for (size_t b = 0; b < part->n_blocks; b++) {
-        const dc_block block = dc_part_block(part, b);
+    for (size_t b = first; b < end; b++) {
+        const dc_block block = dc_part_block(t->rows->part, b);
         label_block(t, centers, &block, &t->scratch[omp_get_thread_num()], out);
     }
+}
+
+void dc_km_count_labels(int64_t n, const dc_km_labels *out)
+{
+    const int64_t groups = out->groups, K = out->K;
 #pragma omp parallel for schedule(dynamic, 1)
     for (int64_t g = 0; g < groups; g++) {
         memset(out->count + g * K, 0, (size_t)K * sizeof *out->count);

@@ -11,9 +11,9 @@
 #include "dcmpi/comm.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/state.h"
-#include "dcmpi/wish.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 float *dc_km_slot_centers(const dc_km_restarts *a, int64_t s)
@@ -32,16 +32,25 @@ dc_km_sums dc_km_sums_of(const dc_km_restarts *a, int64_t groups, int64_t g)
     return (dc_km_sums){a->turned, count};
 }
 
+static void label_blocks(void *ctx, size_t first, size_t end)
+{
+    const dc_km_restarts *a = ctx;
+    dc_km_label_rows(&a->tiles, &a->images, first, end, &a->labels);
+}
+
 /* Labels and counts the rows first, then sums them. Sparse rows are summed column by column, which takes neither time
  * nor memory for zeros; others a piece of the clusters at a time, the last of which may overlap the one before.
  * Collective. */
-static void labelled_pass(dc_comm *comm, dc_km_restarts *a, int64_t groups, dc_km_stay *const *stay)
+static dc_status labelled_pass(dc_comm *comm, dc_km_restarts *a, const char *what, int64_t groups,
+                               dc_km_stay *const *stay)
 {
+    dc_status st = DC_OK;
     const int64_t m = groups * a->K;
     double *count = a->total + m * a->d;
     a->labels.groups = groups;
     a->labels.stay = stay;
-    dc_km_label_rows(&a->tiles, &a->images, &a->labels);
+    DC_TRY(dc_km_in_parts(comm, &a->watch, &a->tiles, m, what, label_blocks, a));
+    dc_km_count_labels(dc_part_rows(a->tiles.rows->part), &a->labels);
     if (a->by_column) dc_csr_sum_total(comm, a->by_column, (size_t)m, dc_km_add_value, &a->labels, a->total);
     for (int64_t k = 0; !a->by_column && k < m; k += a->piece) {
         dc_km_piece ctx = {&a->tiles, a->labels.label, DC_MIN(k, m - a->piece), a->piece};
@@ -49,6 +58,8 @@ static void labelled_pass(dc_comm *comm, dc_km_restarts *a, int64_t groups, dc_k
     }
     dc_comm_sum_i64(comm, a->labels.count, (size_t)m);
     for (int64_t k = 0; k < m; k++) count[k] = (double)a->labels.count[k];
+out:
+    return st;
 }
 
 /* What is known of the rows for slots [s, s + groups), or NULL. */
@@ -62,15 +73,34 @@ static dc_km_stay *const *stays_of(dc_km_restarts *a, int64_t s, int64_t groups)
     return a->stays;
 }
 
-void dc_km_lloyd_pass(dc_comm *comm, dc_km_restarts *a, int64_t s, int64_t groups)
+typedef struct {
+    dc_sum *sum;
+    dc_km_lloyd *pass;
+} summing;
+
+static void sum_blocks(void *ctx, size_t first, size_t end)
 {
+    const summing *s = ctx;
+    dc_sum_some_blocks(s->sum, first, end, dc_km_block_lloyd, s->pass);
+}
+
+dc_status dc_km_lloyd_pass(dc_comm *comm, dc_km_restarts *a, int64_t s, int64_t groups)
+{
+    dc_status st = DC_OK;
+    char what[64];
+    snprintf(what, sizeof what, "iteration %lld of at most %d", (long long)a->slots[s].iterations + 1,
+             a->cfg->max_iter);
     dc_km_project(&a->tiles, dc_km_slot_centers(a, s), groups * a->K, &a->images);
     dc_km_lloyd ctx = {&a->tiles, &a->images, groups, stays_of(a, s, groups)};
-    if (a->by_column || a->piece)
-        labelled_pass(comm, a, groups, ctx.stay);
-    else
-        dc_sum_over_blocks(comm, a->sum, dc_km_block_lloyd, &ctx, a->total);
+    if (a->by_column || a->piece) {
+        DC_TRY(labelled_pass(comm, a, what, groups, ctx.stay));
+    } else {
+        DC_TRY(dc_km_in_parts(comm, &a->watch, &a->tiles, groups * a->K, what, sum_blocks, &(summing){a->sum, &ctx}));
+        dc_sum_total(comm, a->sum, a->total);
+    }
     for (int64_t g = 0; ctx.stay && g < groups; g++) dc_km_stay_judge(a->stays[g]);
+out:
+    return st;
 }
 
 void dc_km_assign_pass(dc_comm *comm, dc_km_restarts *a, int64_t s, int32_t *label, float *distance)
@@ -174,11 +204,13 @@ void dc_km_wake(dc_km_restarts *a)
 }
 
 /* One iteration of all active restarts. Collective. */
-static void iterate(dc_comm *comm, dc_km_restarts *a)
+static dc_status iterate(dc_comm *comm, dc_km_restarts *a)
 {
+    dc_status st = DC_OK;
     for (int64_t s = 0; s < a->active; s += a->per_pass) {
         const int64_t groups = DC_MIN(a->per_pass, a->active - s);
-        dc_km_lloyd_pass(comm, a, s, groups);
+        a->watch.steady = s == 0;
+        DC_TRY(dc_km_lloyd_pass(comm, a, s, groups));
         for (int64_t g = 0; g < groups; g++) {
             const dc_km_sums sums = dc_km_sums_of(a, groups, g);
             update_slot(comm, a, s + g, &sums);
@@ -186,6 +218,9 @@ static void iterate(dc_comm *comm, dc_km_restarts *a)
     }
     for (int64_t s = a->active - 1; s >= 0; s--)
         if (a->slots[s].finished) swap_slots(a, s, --a->active);
+out:
+    a->watch.steady = false;
+    return st;
 }
 
 /* Room for the labels of a pass; the first pass is the largest. */
@@ -255,9 +290,9 @@ dc_status dc_km_iterate_all(dc_comm *comm, dc_km_restarts *a)
     if (!unfinished(a)) return DC_OK;
     while (unfinished(a)) {
         dc_state_at(state, dc_state_phase(state), a->slots[0].iterations);
-        iterate(comm, a);
+        DC_TRY(iterate(comm, a));
         if (a->active > 0 && a->active <= a->per_pass / 2) DC_TRY(dc_km_resize_pass(comm, a, a->active));
-        if (unfinished(a)) DC_TRY(state ? dc_state_poll(comm, state) : dc_wish_poll_stop(comm));
+        if (unfinished(a)) DC_TRY(dc_km_poll(comm, a->cfg));
     }
     DC_TRY(dc_state_end_phase(comm, state));
 out:

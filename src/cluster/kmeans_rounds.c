@@ -17,13 +17,12 @@
 #include "dcmpi/mem.h"
 #include "dcmpi/rng.h"
 #include "dcmpi/state.h"
-#include "dcmpi/wish.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { ROUNDS = 5, MOST_ROUNDS = 64, PLENTY = 256, ROWS_PER_CENTER = 10, CENTERS_PER_POLL = 64, DRAWS = 256 };
+enum { ROUNDS = 5, MOST_ROUNDS = 64, PLENTY = 256, ROWS_PER_CENTER = 10, MOST_PER_POLL = 64, DRAWS = 256 };
 
 /* Holds int64_t only, because it is saved as part of the run's state. */
 typedef struct {
@@ -38,6 +37,7 @@ typedef struct {
     const dc_km_tiles *tiles;
     const dc_part *part;
     const dc_kmeans_config *cfg;
+    dc_km_watch *watch;
     int64_t K, d, R;
     int64_t per_round; /* rows expected */
     int64_t room;      /* candidates there is room for, and of a round */
@@ -152,11 +152,6 @@ static void drop_state(const seeding *s, dc_state *state)
     for (size_t i = 0; i < DC_COUNT_OF(data); i++) dc_state_drop(state, data[i]);
 }
 
-static dc_status poll(dc_comm *comm, const seeding *s)
-{
-    return s->cfg->state ? dc_state_poll(comm, s->cfg->state) : dc_wish_poll_stop(comm);
-}
-
 /* ---- Candidates -------------------------------------------------------------------------------------------------- */
 
 static int64_t count_of(const seeding *s)
@@ -164,15 +159,31 @@ static int64_t count_of(const seeding *s)
     return s->at.first[s->at.rounds + 1];
 }
 
-/* Lowers d_min by the candidates of round t; returns its sum over all rows. Collective. */
-static double measure(dc_comm *comm, seeding *s, int64_t t)
+typedef struct {
+    dc_sum *sum;
+    dc_km_owners *pass;
+} measuring;
+
+static void measure_blocks(void *ctx, size_t first, size_t end)
 {
+    const measuring *m = ctx;
+    dc_sum_some_blocks(m->sum, first, end, dc_km_block_owners, m->pass);
+}
+
+/* Lowers d_min by the candidates of round t; *phi: its sum over all rows. Collective. Errors: those of dc_km_poll. */
+static dc_status measure(dc_comm *comm, seeding *s, int64_t t, double *phi)
+{
+    dc_status st = DC_OK;
     const int64_t first = s->at.first[t], m = s->at.first[t + 1] - first;
-    double phi;
+    char what[64];
+    snprintf(what, sizeof what, "start %lld of %lld, round %lld of %d", (long long)s->at.restart + 1, (long long)s->R,
+             (long long)t, ROUNDS);
     dc_km_project(s->tiles, s->candidate + first * s->d, m, &s->image);
     dc_km_owners ctx = {s->tiles, &s->image, first, s->d_min, s->owner};
-    dc_sum_over_blocks(comm, s->sum, dc_km_block_owners, &ctx, &phi);
-    return phi;
+    DC_TRY(dc_km_in_parts(comm, s->watch, s->tiles, m, what, measure_blocks, &(measuring){s->sum, &ctx}));
+    dc_sum_total(comm, s->sum, phi);
+out:
+    return st;
 }
 
 /* Local rows that the next round draws, at most round_room; returns their number. */
@@ -249,11 +260,11 @@ static dc_status find_candidates(dc_comm *comm, seeding *s)
         dc_km_draw_rows(comm, s->tiles, s->cfg, s->at.restart, 0, 1, s->candidate);
         s->at.first[1] = 1;
     }
-    for (int64_t t = 0; t <= s->at.rounds; t++) phi = measure(comm, s, t);
+    for (int64_t t = 0; t <= s->at.rounds; t++) DC_TRY(measure(comm, s, t, &phi));
     while (wants_round(s, phi)) {
         draw_round(comm, s, phi);
-        DC_TRY(poll(comm, s));
-        phi = measure(comm, s, s->at.rounds);
+        DC_TRY(dc_km_poll(comm, s->cfg));
+        DC_TRY(measure(comm, s, s->at.rounds, &phi));
     }
     DC_TRY(weigh(comm, s));
 out:
@@ -271,11 +282,19 @@ static int64_t draw_by_weight(const seeding *s)
     return j;
 }
 
+/* Centres chosen from one poll to the next. */
+static int64_t centers_per_poll(const seeding *s)
+{
+    static const double PRODUCTS = 0x1p30; /* some tenths of a second for a thread */
+    const double of_center = (double)count_of(s) * (double)(s->d * (s->pick.trials + 1));
+    return DC_MAX((int64_t)1, (int64_t)fmin(PRODUCTS / of_center, MOST_PER_POLL));
+}
+
 /* Collective. */
 static dc_status choose(dc_comm *comm, seeding *s, float *centers)
 {
     dc_status st = DC_OK;
-    const int64_t r = s->at.restart, d = s->d;
+    const int64_t r = s->at.restart, d = s->d, per_poll = centers_per_poll(s);
     dc_km_pick_start(&s->pick, s->part, s->tiles, s->candidate, s->weight, count_of(s));
     for (int64_t c = 0; c < s->at.chosen; c++) dc_km_pick_lower(comm, &s->pick, s->tiles, s->candidate, s->chosen[c]);
     while (s->at.chosen < s->K) {
@@ -285,7 +304,10 @@ static dc_status choose(dc_comm *comm, seeding *s, float *centers)
         if (j < 0) break;
         dc_km_pick_lower(comm, &s->pick, s->tiles, s->candidate, j);
         s->chosen[s->at.chosen++] = j;
-        if (s->at.chosen % CENTERS_PER_POLL == 0) DC_TRY(poll(comm, s));
+        if (s->at.chosen % per_poll) continue;
+        DC_TRY(dc_km_poll(comm, s->cfg));
+        dc_km_say(s->watch, "start %lld of %lld, %lld of %lld centres chosen", (long long)r + 1, (long long)s->R,
+                  (long long)s->at.chosen, (long long)s->K);
     }
     for (int64_t c = 0; c < s->at.chosen; c++)
         memcpy(centers + c * d, s->candidate + s->chosen[c] * d, (size_t)d * sizeof *centers);
@@ -315,22 +337,25 @@ out:
     return st;
 }
 
-dc_status dc_km_seed_rounds(dc_comm *comm, const dc_km_tiles *tiles, const dc_kmeans_config *cfg, bool resumed,
-                            float *centers)
+dc_status dc_km_seed_rounds(dc_comm *comm, const dc_km_tiles *tiles, dc_km_watch *watch, bool resumed, float *centers)
 {
     dc_status st = DC_OK;
     seeding s;
     bool done = false;
+    const dc_kmeans_config *cfg = watch->cfg;
     DC_TRY_ALL(comm, seeding_init(&s, tiles, cfg));
+    s.watch = watch;
+    watch->steady = true;
     DC_TRY(keep_state(comm, &s, cfg->state, resumed, &done));
     while (!done) {
         if (!s.at.weighted) DC_TRY(find_candidates(comm, &s));
         DC_TRY(choose(comm, &s, centers + s.at.restart * s.K * s.d));
         if (s.at.restart + 1 == s.R) break;
         s.at = (progress){.restart = s.at.restart + 1};
-        DC_TRY(poll(comm, &s));
+        DC_TRY(dc_km_poll(comm, s.cfg));
     }
 out:
+    watch->steady = false;
     drop_state(&s, cfg->state);
     seeding_release(&s);
     return st;
