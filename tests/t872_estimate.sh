@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # A run announces the memory that it then takes, or up to a quarter more (a tenth with convolutions), but never less. Each case
 # makes another part the largest: centres and sums of many clusters or restarts, the network, its optimizer, outputs of frozen
-# layers, wide rows, many rows, large batches, soft assignments, examples, messages, checkpoints, images. Checkpoints every few
-# steps make every run reach its peak. Each third case; DCMPI_ALL=1 (t874): all of them.
+# layers, wide rows, many rows, large batches, soft assignments, examples, messages, checkpoints, images, matrices and graphs over
+# ranks. Checkpoints every few steps make every run reach its peak. Each third case; DCMPI_ALL=1 (t874): all of them.
 # limit: 600
 . "$(dirname "$0")/lib.sh"
 if grep -qa libasan "$dcmpi"; then skip_test "sanitizers take memory of their own"; fi
@@ -24,6 +24,8 @@ save('wide.h5', 400, 30000, 4)
 save('many.h5', 2000000, 2, 8)
 save('q.h5', 50000, 20, 10)
 with h5py.File('images.h5', 'w') as f: f['X'] = g.integers(0, 256, (3000, 28, 28), 'u1')
+save('mixed.h5', 6000, 100, 50)
+save('components.h5', 200, 4200, 4)
 "
 always=(--run.resume=never --checkpoint.every=0.01 --cluster.kmeans_max_iter=2)
 short=(--model.latent=10 --cluster.n_init=2 --cluster.max_iter=2)
@@ -95,6 +97,19 @@ deck 3 aekm fit --input.data=some.h5 --cluster.method=aekm --model.hidden=[400] 
     --cluster.clusters=300
 deck 3 layers-of-three fit --input.data=some.h5 --model.hidden=[1200,600] --pretrain.mode=layerwise --pretrain.layer_steps=3 \
     --pretrain.steps=3 --pretrain.optimizer=adam "${short[@]}" --cluster.clusters=10
+
+# What is spread over ranks: matrices and rows of them, graphs.
+raw=(fit --cluster.on=input --input.scale=none)
+mixture=("${raw[@]}" --input.data=mixed.h5 --cluster.method=gmm --cluster.clusters=50 --gmm.max_iter=2 --cluster.n_init=1)
+deck 4 mixture "${mixture[@]}"
+deck 4 exact "${raw[@]}" --input.data=mixed.h5 --input.rows=4000 --cluster.method=spectral --spectral.path=exact --cluster.clusters=10
+deck 3 mixture-on-three "${mixture[@]}"
+deck 4 landmarks "${raw[@]}" --input.data=q.h5 --cluster.method=spectral --spectral.path=landmark --spectral.affinity=gaussian \
+    --cluster.clusters=10
+deck 4 components kmeans --input.data=components.h5 --input.scale=pca --input.components=20 --cluster.clusters=4
+deck 3 neighbours kmeans --input.data=q.h5 --graph.save=true --graph.neighbours=60 --input.scale=none --cluster.clusters=8
+
+# Convolutions.
 conv=(fit --input.data=images.h5 --input.scale=unit --cluster.method=idec --pretrain.batch=512 --pretrain.steps=3 --cluster.batch=512
     --cluster.n_init=2 --cluster.max_iter=2 --cluster.clusters=10)
 layers="conv 5x5x32 /2 relu, conv 5x5x64 /2 relu, conv 3x3x128 /2 relu valid, dense 10"
