@@ -11,6 +11,8 @@ X[100:180] = X[100]
 X[700:760] = X[100]
 with h5py.File("data.h5", "w") as f:
     f["X"] = X.astype("f4")
+with h5py.File("equal.h5", "w") as f:
+    f["X"] = np.eye(8, dtype="f4")[np.minimum(rng.geometric(0.3, 600), 8) - 1]
 '
 cat >check.py <<'EOF2'
 import heapq, sys
@@ -18,7 +20,7 @@ import h5py
 import numpy as np
 f = h5py.File(sys.argv[1])
 most = int(sys.argv[2])
-X, C, y = h5py.File("data.h5")["X"][:].astype("f8"), f["cluster_centers"][:].astype("f8"), f["labels"][:]
+X, C, y = h5py.File(sys.argv[3])["X"][:].astype("f8"), f["cluster_centers"][:].astype("f8"), f["labels"][:]
 D = ((X[:, None] - C)**2).sum(axis=2)
 wish = np.argsort(D, axis=1, kind="stable")
 asked = np.zeros(len(X), int)
@@ -43,7 +45,7 @@ args=(kmeans --input.data=data.h5 --input.scale=none --cluster.clusters=20 --clu
 for most in 90 75; do # 75: no place stays empty
     run 1 2 "${args[@]}" --cluster.max_size=$most --run.output=one-$most
     expect_out "sizes +at most $most rows in a cluster: [0-9]+ of 1500 rows moved in [0-9]+ rounds" "at most $most rows"
-    is "$(/usr/bin/python3 check.py one-$most/run.h5 $most)" "True True True True True" "labels, sizes and inertia are those of Python"
+    is "$(/usr/bin/python3 check.py one-$most/run.h5 $most data.h5)" "True True True True True" "labels, sizes and inertia are those of Python"
 done
 run 3 1 "${args[@]}" --cluster.max_size=90 --run.output=three
 run 0 1 compare one-90/run.h5 three/run.h5
@@ -55,7 +57,9 @@ expect_no_out WARNING "nothing drifted, though a cap had moved rows"
 is "$(py 'f = h5py.File("one-90/run.h5")["clusters"]; s = h5py.File("same.h5"); print((f["distance_rows"][:] == np.bincount(s["labels"][:], minlength=20)).all(), s["drift/beyond"][:].sum() <= 20)')" \
     "True True" "the quantiles are those of the nearest centres"
 run 1 1 kmeans --input.data=data.h5 --input.scale=none "--cluster.levels=[4,5]" --cluster.max_size=80 --run.output=levels
-is "$(/usr/bin/python3 check.py levels/run.h5 80 | cut -d ' ' -f 2,3,5)" "True True True" "leaves of levels have a cap, too"
+is "$(/usr/bin/python3 check.py levels/run.h5 80 data.h5 | cut -d ' ' -f 2,3,5)" "True True True" "leaves of levels have a cap, too"
+run 1 2 kmeans --input.data=equal.h5 --input.scale=none --cluster.clusters=8 --cluster.max_size=80 --run.output=equal
+is "$(/usr/bin/python3 check.py equal/run.h5 80 equal.h5 | cut -d ' ' -f 1-4)" "True True True True" "centres at equal distances: the lowest first"
 run 2 1 "${args[@]}" --cluster.max_size=74 --run.output=bad
 expect_error 3 '20 clusters of at most 74 rows cannot hold 1500 rows; cluster.max_size must be at least 75' "too little room"
 run 1 1 "${args[@]}" --cluster.max_size=90 --run.output=dry --dry-run
