@@ -96,7 +96,7 @@ static int64_t find_terms(const dc_terms *t, const row_view *v, uint8_t *present
 {
     int64_t n = 0;
     for (int64_t e = 0; e < v->n; e++) {
-        const int32_t s = t->slot[v->col ? v->col[e] : e];
+        const int32_t s = t->slot[v->csr ? v->col[e] : e];
         if (s < 0 || !(value_at(v, e) > 0)) continue;
         present[s] = 1;
         found[n++] = s;
