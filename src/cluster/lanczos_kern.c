@@ -34,12 +34,14 @@ void dc_lanczos_combine(int64_t n, const double *V, int64_t ld, int64_t p, const
 
 void dc_lanczos_take(int64_t n, const double *V, int64_t ld, int64_t at, int64_t b, double *x)
 {
+    if (b == 0) return;
 #pragma omp parallel for
     for (int64_t i = 0; i < n; i++) memcpy(x + i * b, V + i * ld + at, (size_t)b * sizeof *x);
 }
 
 void dc_lanczos_put(int64_t n, const double *x, int64_t b, double *V, int64_t ld, int64_t at)
 {
+    if (b == 0) return;
 #pragma omp parallel for
     for (int64_t i = 0; i < n; i++) memcpy(V + i * ld + at, x + i * b, (size_t)b * sizeof *x);
 }

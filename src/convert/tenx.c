@@ -80,7 +80,7 @@ typedef struct {
 static dc_status append(list *l, dc_span name)
 {
     char *bigger;
-    if (l->used + name.n + 2 > l->capacity) {
+    if (!l->text || l->used + name.n + 2 > l->capacity) {
         const size_t capacity = 2 * l->capacity + name.n + 4096;
         const dc_status st = dc_mem_alloc(&bigger, capacity, 1, "names of the columns");
         if (st != DC_OK) return st;

@@ -38,10 +38,11 @@ static dc_status fail_missing(const dc_text *t, int64_t column, dc_span cell, in
 
 static dc_status fail_comma(const dc_text *t, int64_t column, dc_span cell, dc_comma comma)
 {
+    static const char either[] = "has a decimal comma (then say --decimal=comma) or one between thousands (then remove "
+                                 "the commas); the two differ by a factor of 1000";
     static const char *const causes[] = {
         [DC_COMMA_DECIMAL] = "has a decimal comma; say --decimal=comma, or write a point",
-        [DC_COMMA_EITHER] = "has a decimal comma (then say --decimal=comma) or one between thousands (then remove the "
-                            "commas); the two differ by a factor of 1000",
+        [DC_COMMA_EITHER] = either,
         [DC_COMMA_THOUSANDS] = "has commas between thousands; remove them",
         [DC_COMMA_BOTH] = "has points between thousands and a decimal comma; remove the points and say --decimal=comma",
     };

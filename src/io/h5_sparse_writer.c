@@ -88,7 +88,7 @@ static dc_status put_piece(dc_h5_sparse_writer *w, dc_gidx n, const int64_t *ptr
     if (st != DC_OK || !w->numbered) return st;
     memset(w->numbers, 0, (size_t)n * w->id_bytes);
     for (dc_gidx i = 0; i < n; i++) {
-        const int length = snprintf(digits, sizeof digits, "%lld", (long long)(w->row + i));
+        const int length = snprintf(digits, sizeof digits, "%lld", (long long)w->row + (long long)i);
         memcpy(w->numbers + (size_t)i * w->id_bytes, digits, (size_t)length);
     }
     w->sums.ids_hash += dc_h5_hash_rows(w->id_bytes, w->row, n, w->numbers);

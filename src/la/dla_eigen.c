@@ -81,7 +81,7 @@ static dc_status take_workspace(solver *s, const dc_dla_plan *plan)
 {
     dc_status st = DC_OK;
     const dc_gidx N = s->blocks.N;
-    const size_t item = dc_dtype_bytes(s->want->dtype), ranks = (size_t)(plan->grid_rows * plan->grid_columns);
+    const size_t item = dc_dtype_bytes(s->want->dtype), ranks = (size_t)plan->grid_rows * (size_t)plan->grid_columns;
     const dc_dla_workspace w = dc_dla_workspace_of(s->driver, N, s->computed, plan);
     DC_TRY(dc_mem_alloc(&s->values, (size_t)N, item, "eigenvalues"));
     DC_TRY(dc_dla_blocks_create(&s->grid, N, s->computed, N, s->want->dtype, "eigenvectors", &s->vectors));

@@ -240,7 +240,7 @@ dc_status dc_tally_finish(dc_tally *c)
     DC_TRY(spill(c));
     free_table(c);
     DC_TRY(dc_spool_flush(c->spool));
-    DC_TRY(dc_mem_alloc(&c->heap, DC_MAX(c->n_runs, (size_t)1), sizeof *c->heap, "runs of words"));
+    DC_TRY(dc_mem_alloc(&c->heap, DC_MAX(c->n_runs, (size_t)1), sizeof(cursor *), "runs of words"));
     for (size_t i = 0; i < c->n_runs; i++) {
         cursor **u = &c->heap[c->n_heap];
         DC_TRY(dc_mem_alloc(u, 1, sizeof **u, "run of words"));

@@ -84,7 +84,7 @@ void dc_words_sum_local(const dc_words *w, const int32_t *label, int64_t c0, int
         const row_view v = view(w, i);
         int64_t *to = sum + (int64_t)label[i] * width;
         for (int64_t e = first_from(&v, c0); e < v.n; e++) {
-            const int64_t c = v.col ? v.col[e] : e;
+            const int64_t c = v.csr ? v.col[e] : e;
             if (c >= c1) break;
             to[c - c0] += llrint(value_at(&v, e) * scale);
         }
@@ -96,7 +96,7 @@ static int64_t find_terms(const dc_terms *t, const row_view *v, uint8_t *present
 {
     int64_t n = 0;
     for (int64_t e = 0; e < v->n; e++) {
-        const int32_t s = t->slot[v->col ? v->col[e] : e];
+        const int32_t s = t->slot[v->csr ? v->col[e] : e];
         if (s < 0 || !(value_at(v, e) > 0)) continue;
         present[s] = 1;
         found[n++] = s;
