@@ -42,12 +42,12 @@ is "$(ls x.h5*)" "x.h5.ckpt
 x.h5.lock" "a killed search leaves what was saved, and no result"
 run 0 1 "${args[@]}" --output=x.h5 --cosine=0.9
 expect_error 2 "x.h5.ckpt is of an unfinished search with other options" "another search"
-start 3 "${args[@]}" --output=x.h5
+start 3 "${args[@]}" --output=x.h5 --force
 await_saved
 signal_rank USR1 1
 finish
 is "$rc" 75 "a stop of the second start, on three ranks"
-expect_out "continues x.h5.ckpt: [0-9.]+ % of the pairs of shards are compared" "which goes on"
+expect_out "continues x.h5.ckpt: [0-9.]+ % of the pairs of shards are compared" "which goes on, with --force, too"
 expect_out "stopped   by SIGUSR1.*: x.h5.ckpt; the same command continues" "and says what happens next"
 is "$(ls x.h5*)" "x.h5.ckpt" "no result yet"
 share() { sed -n 's/.*continues .*: \([0-9.]*\) % .*/\1/p' "$out"; }

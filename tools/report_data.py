@@ -261,6 +261,8 @@ class Run:
     @staticmethod
     def _open(folder):
         path = os.path.join(folder, "run.h5")
+        if os.path.isfile(folder):
+            raise RunError(IO, "%s is a file; give the directory of a run: %s" % (folder, os.path.dirname(folder) or "."))
         if not os.path.isdir(folder):
             raise RunError(IO, "cannot open %s: no such directory; give the directory of a run" % folder)
         if not os.path.exists(path) and os.path.exists(path + ".part"):

@@ -2,9 +2,9 @@
 
 #include <string.h>
 
+#include "column_names.h"
 #include "dcmpi/comm.h"
 #include "dcmpi/h5.h"
-#include "dcmpi/mem.h"
 #include "deck_model.h"
 #include "result_model.h"
 
@@ -118,23 +118,5 @@ out:
 
 dc_status dc_earlier_check_names(const dc_earlier *e, const dc_dataset *data)
 {
-    dc_status st = DC_OK;
-    dc_h5 *h5 = NULL;
-    char *names = NULL;
-    const char *now = data->feature_names, *was;
-    DC_TRY(dc_h5_open(&h5, e->path, DC_H5_READ));
-    DC_TRY(dc_h5_get_names(h5, "feature_names", data->D, &names));
-    was = names;
-    for (int64_t c = 0; was && now && c < data->D; c++) {
-        const int a = dc_int((int64_t)strcspn(was, "\n")), b = dc_int((int64_t)strcspn(now, "\n"));
-        if (a != b || memcmp(was, now, (size_t)a) != 0)
-            DC_TRY(DC_FAIL(DC_ERR_DATA,
-                           "%s: column %lld (counted from 0) is '%.*s', in the run of %s (model.weights) it was '%.*s'",
-                           data->source, (long long)c, DC_MIN(b, 100), now, e->path, DC_MIN(a, 100), was));
-        was += a + (was[a] == '\n'), now += b + (now[b] == '\n');
-    }
-out:
-    dc_mem_free(&names);
-    (void)!dc_h5_close(&h5);
-    return st;
+    return dc_column_names_check(e->path, " (model.weights)", NULL, data->source, data->D, data->feature_names);
 }

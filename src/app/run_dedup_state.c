@@ -163,7 +163,7 @@ static dc_status refuse(const dc_dedup *d, const char *what)
 static dc_status read_numbers(dc_h5 *h5, dc_dedup *d)
 {
     dc_status st = DC_OK;
-    dc_h5_info edges, pairs;
+    dc_h5_info edges, pairs, cosines;
     uint64_t data, run;
     int64_t rows, K, shards, listed, version;
     char git[64];
@@ -179,11 +179,14 @@ static dc_status read_numbers(dc_h5 *h5, dc_dedup *d)
     DC_TRY(dc_h5_get_attr_str(h5, "/", "git", git, sizeof git));
     DC_TRY(dc_h5_dataset_info(h5, "/edges", &edges));
     DC_TRY(dc_h5_dataset_info(h5, "/pairs/rows", &pairs));
+    DC_TRY(dc_h5_dataset_info(h5, "/pairs/cosine", &cosines));
     if (version != FORMAT_VERSION || data != d->from.data_hash || run != d->from.result_hash || rows != d->from.N ||
         K != d->from.K)
         return refuse(d, "in another result of the run");
     if (shards < 1 || shards > DC_DUPLICATES_SHARDS_MAX || (shards & (shards - 1)) || edges.n_dims != 2 ||
-        pairs.n_dims != 2 || edges.dims[0] > 2 * rows * shards)
+        edges.dims[1] != 2 || edges.dims[0] > 2 * rows * shards || pairs.n_dims != 2 || pairs.dims[1] != 2 ||
+        pairs.dims[0] > d->pairs_max || cosines.n_dims != 1 || cosines.dims[0] != pairs.dims[0] ||
+        !dc_h5_has_attr(h5, "/", "result_hash"))
         return DC_FAIL(DC_ERR_FORMAT, "%s is damaged; --force starts anew and removes it", d->saved.path);
     if (strcmp(git, dc_version_git()) != 0)
         dc_log_note("%s was written by dcmpi %s: bits may differ from those of either version alone", d->saved.path,
@@ -197,19 +200,12 @@ out:
     return st;
 }
 
-dc_status dc_dedup_find_saved(dc_dedup *d)
+static dc_status look_at_saved(dc_dedup *d)
 {
     dc_status st = DC_OK;
-    struct stat s;
     char format[32], made[256], what[300];
     dc_h5 *h5 = NULL;
     const char *path = d->saved.path;
-    if (!d->dry_run) remove_part(d);
-    if (lstat(path, &s) != 0) return DC_OK;
-    if (d->force) {
-        if (d->dry_run || unlink(path) == 0) return DC_OK;
-        return DC_FAIL(DC_ERR_IO, "cannot remove %s: %s", path, strerror(errno));
-    }
     DC_TRY(dc_apart_probe(DC_PROBE_OUTPUT, path, DC_ERR_FORMAT));
     DC_TRY(dc_recipe_format(path, format, sizeof format));
     if (strcmp(format, FORMAT) != 0)
@@ -223,6 +219,20 @@ dc_status dc_dedup_find_saved(dc_dedup *d)
 out:
     (void)!dc_h5_close(&h5); /* was only read */
     return st;
+}
+
+/* --force replaces the output, and a file that this search cannot go on from. */
+dc_status dc_dedup_find_saved(dc_dedup *d)
+{
+    struct stat s;
+    const char *path = d->saved.path;
+    if (!d->dry_run) remove_part(d);
+    if (lstat(path, &s) != 0) return DC_OK;
+    const dc_status st = look_at_saved(d);
+    if (st == DC_OK || !d->force) return st;
+    dc_error_clear();
+    if (d->dry_run || unlink(path) == 0) return DC_OK;
+    return DC_FAIL(DC_ERR_IO, "cannot remove %s: %s", path, strerror(errno));
 }
 
 /* ---- Loading ----------------------------------------------------------------------------------------------------- */
@@ -287,6 +297,20 @@ out:
     return st;
 }
 
+/* Checksums do not hold off what was made on purpose. */
+static dc_status check_lists(const dc_dedup *d, const dc_duplicates_state *s)
+{
+    const dc_gidx N = d->from.N;
+    bool fits = true;
+    for (int64_t i = 0; i < s->n_edges; i++)
+        fits = fits && s->edge[i].a >= 0 && s->edge[i].a < N && s->edge[i].b >= 0 && s->edge[i].b < N;
+    for (int64_t i = 0; i < s->n_pairs; i++)
+        fits = fits && s->pair[i].a >= 0 && s->pair[i].a < s->pair[i].b && s->pair[i].b < N;
+    return fits ? DC_OK
+                : DC_FAIL(DC_ERR_FORMAT, "%s is damaged: it names rows that there are not; --force starts anew",
+                          d->saved.path);
+}
+
 static double share_done(const dc_duplicates_state *s)
 {
     int64_t bits = 0;
@@ -312,6 +336,7 @@ dc_status dc_dedup_load_saved(dc_comm *comm, dc_dedup *d)
     dc_comm_bcast(comm, &s->across, sizeof s->across, 0);
     DC_TRY(dc_dedup_read(comm, d->saved.path, &edges, "/edges", DC_H5_I64, 2, s->edge));
     DC_TRY(load_pairs(comm, d, s));
+    DC_TRY_ALL(comm, check_lists(d, s));
     dc_log("continues %s: %.1f %% of the pairs of shards are compared, %lld pairs of rows found", d->saved.path,
            100 * share_done(s), (long long)s->pairs);
 out:

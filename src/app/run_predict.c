@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "apart.h"
+#include "column_names.h"
 #include "data_files.h"
 #include "dcmpi/clock.h"
 #include "dcmpi/cores.h"
@@ -190,14 +191,22 @@ static dc_status choose_matrix(dc_comm *comm, dc_prediction *p)
 
 /* ---- Set-up ------------------------------------------------------------------------------------------------------ */
 
+static dc_status check_names(const dc_prediction *p)
+{
+    const dc_trained *t = &p->trained;
+    return dc_column_names_check(p->model, "", t->counts.used ? &t->counts : NULL, p->input, p->stream.head.D,
+                                 p->stream.feature_names);
+}
+
 static dc_status open_input(dc_comm *comm, dc_prediction *p)
 {
     dc_status st = DC_OK;
     const dc_data_request request = {.files = p->data_files, .labels = p->label_dataset, .matrix = p->matrix};
     DC_TRY(dc_row_stream_open(comm, &request, &p->stream));
     if (p->stream.head.D != dc_trained_columns(&p->trained))
-        st = DC_FAIL(DC_ERR_DATA, "%s has %lld columns, the model of %s was trained on %lld", p->input,
-                     (long long)p->stream.head.D, p->model, (long long)dc_trained_columns(&p->trained));
+        DC_TRY(DC_FAIL(DC_ERR_DATA, "%s has %lld columns, the model of %s was trained on %lld", p->input,
+                       (long long)p->stream.head.D, p->model, (long long)dc_trained_columns(&p->trained)));
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? check_names(p) : DC_OK);
 out:
     return st;
 }

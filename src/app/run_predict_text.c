@@ -1,11 +1,13 @@
 /* Documents as the input of predict: convert makes a data file of them with the vocabulary of the model, beside the
  * output, from which the rows are then read. */
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "apart.h"
 #include "dcmpi/convert.h"
 #include "dcmpi/log.h"
+#include "dcmpi/npy.h"
 #include "dcmpi/text.h"
 #include "run_predict.h"
 
@@ -24,14 +26,23 @@ static dc_status choose(const char *model, const char *key, const char *given, c
     return DC_OK;
 }
 
-/* Whether the input is documents: the model was made of documents, and the input is no HDF5 file. */
+static bool is_npy(const char *path)
+{
+    uint8_t head[8];
+    const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    const ssize_t got = fd >= 0 ? read(fd, head, sizeof head) : -1;
+    if (fd >= 0) close(fd);
+    return got > 0 && dc_npy_recognise(head, (size_t)got);
+}
+
+/* Whether the input is documents: the model was made of documents, and the input is no file of rows. */
 static dc_status look(const dc_prediction *p, documents *found)
 {
     dc_status st = DC_OK;
     memset(found, 0, sizeof *found);
     const bool named = p->text_column || p->label_column || p->id_column;
     if (access(p->input, F_OK) != 0 && !named) return DC_OK; /* several files, or none */
-    if (dc_h5_recognise(p->input)) {
+    if (dc_h5_recognise(p->input) || is_npy(p->input)) {
         if (!named) return DC_OK;
         return DC_FAIL(DC_ERR_USAGE,
                        "%s: is no file of documents, so it has no --text-column, --label-column or --id-column",

@@ -88,8 +88,11 @@ dc_status dc_km_lloyd_pass(dc_comm *comm, dc_km_restarts *a, int64_t s, int64_t 
 {
     dc_status st = DC_OK;
     char what[64];
-    snprintf(what, sizeof what, "iteration %lld of at most %d", (long long)a->slots[s].iterations + 1,
-             a->cfg->max_iter);
+    if (a->slots[s].iterations < a->cfg->max_iter)
+        snprintf(what, sizeof what, "iteration %lld of at most %d", (long long)a->slots[s].iterations + 1,
+                 a->cfg->max_iter);
+    else
+        snprintf(what, sizeof what, "comparison of starts");
     dc_km_project(&a->tiles, dc_km_slot_centers(a, s), groups * a->K, &a->images);
     dc_km_lloyd ctx = {&a->tiles, &a->images, groups, stays_of(a, s, groups)};
     if (a->by_column || a->piece) {

@@ -176,8 +176,8 @@ static dc_status measure(dc_comm *comm, seeding *s, int64_t t, double *phi)
     dc_status st = DC_OK;
     const int64_t first = s->at.first[t], m = s->at.first[t + 1] - first;
     char what[64];
-    snprintf(what, sizeof what, "start %lld of %lld, round %lld of %d", (long long)s->at.restart + 1, (long long)s->R,
-             (long long)t, ROUNDS);
+    snprintf(what, sizeof what, "start %lld of %lld, round %lld", (long long)s->at.restart + 1, (long long)s->R,
+             (long long)t);
     dc_km_project(s->tiles, s->candidate + first * s->d, m, &s->image);
     dc_km_owners ctx = {s->tiles, &s->image, first, s->d_min, s->owner};
     DC_TRY(dc_km_in_parts(comm, s->watch, s->tiles, m, what, measure_blocks, &(measuring){s->sum, &ctx}));

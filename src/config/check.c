@@ -153,7 +153,7 @@ static dc_status settle_swept(dc_config *cfg, const dc_origins *from, unsigned v
         dc_place_format(from, key, place);
         return DC_FAIL(DC_ERR_USAGE, "%s: cluster.method = %s: sweep-k takes %s", place, method->name, all);
     }
-    snprintf(why, sizeof why, "sweep-k takes %s, here %s", all, first);
+    snprintf(why, sizeof why, "sweep-k takes %s, here %s, pretraining, too", all, first);
     if (at->set) list_key(left_out, key, why);
     snprintf(cfg->cluster.method, sizeof cfg->cluster.method, "%s", first);
     return DC_OK;

@@ -377,7 +377,8 @@ const dc_key dc_key_table[] = {
     {KEY("pretrain", "mode", DC_KEY_CHOICE, pretrain.mode, "joint"), .choices = modes, .verbs = DC_USE_FIT,
      .trait = "pretraining", .result = true, .source = GUO,
      .doc = "joint: all layers of the autoencoder together. layerwise: one layer pair after the other as denoising "
-            "autoencoders, then joint without noise. none: no pretraining; with model.weights it is always none."},
+            "autoencoders, then joint, with no noise but a method's own. none: no pretraining; with model.weights it "
+            "is always none."},
     {KEY("pretrain", "epochs", DC_KEY_INT, pretrain.epochs, "300"), .min = 1, .max = 1e9, .unit = "epochs",
      .verbs = DC_USE_FIT, .trait = "pretraining", .when = "mode", .when_is = "joint layerwise", .result = true,
      .also = "pretrain_epochs n_epochs", .source = GUO ", MNIST",

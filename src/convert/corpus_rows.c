@@ -209,6 +209,21 @@ out:
     return st;
 }
 
+/* Documents of another kind than those of a vocabulary that was given are alike, rows of zeros, which fit well to one
+ * cluster. */
+static void tell_empty(const dc_corpus *c, int64_t documents)
+{
+    const char *name = c->cfg->n_inputs == 1 ? c->cfg->inputs[0] : c->cfg->output;
+    if (c->empty == 0) return;
+    if (c->cfg->vocabulary && c->empty > documents / 2)
+        dc_log_warning(
+            "%s: most documents, %lld of %lld, have no word of the vocabulary: their rows are zeros, and what "
+            "is found of them says nothing",
+            name, (long long)c->empty, (long long)documents);
+    else
+        dc_log_note("%s: documents without a word of the vocabulary, rows of zeros: %lld", name, (long long)c->empty);
+}
+
 dc_status dc_corpus_rows(dc_comm *comm, dc_corpus *c)
 {
     dc_status st = DC_OK;
@@ -218,9 +233,7 @@ dc_status dc_corpus_rows(dc_comm *comm, dc_corpus *c)
     DC_TRY_RANKS(comm, finish_spool(c, documents));
     DC_TRY_RANKS(comm, dc_ranks_rank(comm) == 0 ? check_unchanged(c) : DC_OK);
     DC_TRY(add_up(comm, c));
-    if (c->empty > 0)
-        dc_log_note("%s: documents without a word of the vocabulary, rows of zeros: %lld", c->cfg->output,
-                    (long long)c->empty);
+    tell_empty(c, documents);
 out:
     return st;
 }

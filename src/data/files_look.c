@@ -172,6 +172,7 @@ static bool are_same_images(const dc_files *files)
 static dc_status compare_all(dc_files *files)
 {
     tally labels = {0, SIZE_MAX}, ids = {0, SIZE_MAX}, names = {0, SIZE_MAX};
+    int64_t nnz = 0;
     files->N = 0;
     for (size_t i = 0; i < files->n; i++) {
         const dc_file_facts *f = &files->file[i];
@@ -179,6 +180,8 @@ static dc_status compare_all(dc_files *files)
         if (st != DC_OK) return st;
         if (__builtin_add_overflow(files->N, f->piece.rows, &files->N))
             return DC_FAIL(DC_ERR_DATA, "%s: more than 2^63 rows", files->title);
+        if (__builtin_add_overflow(nnz, f->nnz, &nnz))
+            return DC_FAIL(DC_ERR_DATA, "%s: more than 2^63 values", files->title);
         count(&labels, f->has_labels, i);
         count(&ids, f->has_ids, i);
         count(&names, f->has_names, i);

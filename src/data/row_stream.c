@@ -202,6 +202,10 @@ dc_status dc_row_stream_end(dc_comm *comm, dc_row_stream *s)
         const dc_status st = dc_rows_reader_check(comm, s->rows_reader, &s->part);
         if (st != DC_OK) return st;
     }
+    if (s->reader) {
+        const dc_status st = dc_agree(comm, dc_data_csr_check_file(s->reader));
+        if (st != DC_OK) return st;
+    }
     return dc_data_sums_compare(comm, s->sums, s->source, &s->checksum);
 }
 

@@ -28,6 +28,8 @@ DC_CHECKED dc_status dc_data_csr_open_local(const char *path, const dc_data_shap
  * many has changed since it was inspected, or while it was open), DC_ERR_IO. */
 void dc_data_csr_turn_to(dc_data_csr_reader *r, dc_gidx row);
 DC_CHECKED dc_status dc_data_csr_open_file(dc_data_csr_reader *r, dc_gidx row);
+/* Whether the file of many that is open is still the one that was opened. Local. */
+DC_CHECKED dc_status dc_data_csr_check_file(const dc_data_csr_reader *r);
 /* *entry = number, in the current file, of the first value of a row of it. Errors: those of reading. */
 DC_CHECKED dc_status dc_data_csr_entry(dc_data_csr_reader *r, dc_gidx row, int64_t *entry);
 

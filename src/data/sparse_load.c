@@ -30,6 +30,7 @@ dc_status dc_data_csr_load(dc_comm *comm, const char *path, const dc_data_shape 
         DC_TRY_ALL(comm, dc_data_csr_check(path, part->row_lo, out));
     } else {
         DC_TRY(load_by_rows(comm, &r, part, sums, room, ctx, out));
+        DC_TRY_ALL(comm, dc_data_csr_check_file(&r));
     }
 out:
     dc_data_csr_close(&r);

@@ -72,6 +72,11 @@ static dc_status check_state(const dc_data_csr_reader *r)
     return DC_FAIL(DC_ERR_DATA, "%s changed while it was read: %s; start again when it is complete", r->path, change);
 }
 
+dc_status dc_data_csr_check_file(const dc_data_csr_reader *r)
+{
+    return r->shape->files && r->h5 ? dc_data_status(dc_h5_check_unchanged(r->h5)) : DC_OK;
+}
+
 dc_status dc_data_csr_open_file(dc_data_csr_reader *r, dc_gidx row)
 {
     dc_status st = DC_OK;
@@ -80,7 +85,7 @@ dc_status dc_data_csr_open_file(dc_data_csr_reader *r, dc_gidx row)
     dc_data_csr_turn_to(r, row);
     if (r->h5 && (!files || r->open == r->file)) return DC_OK;
     const char *dataset = dc_files_dataset(files, r->file);
-    if (r->h5) DC_TRY(dc_h5_check_unchanged(r->h5));
+    DC_TRY(dc_data_csr_check_file(r));
     dc_data_csr_close(r);
     DC_TRY(dc_h5_open(&r->h5, r->path, DC_H5_READ));
     r->open = r->file;

@@ -407,8 +407,7 @@ static void keep_damage(void *ctx, size_t i, int64_t row, int64_t at, const char
     if (change)
         keep_changed(s, i, change);
     else
-        keep(s, DC_ERR_DATA,
-             "%s is damaged: the chunk of row %lld at byte %lld %s; make the file again, or copy it with h5repack",
+        keep(s, DC_ERR_DATA, "%s is damaged: the chunk of row %lld at byte %lld %s; make the file again",
              dc_store_path(s, i), (long long)row, (long long)at, how);
     pthread_mutex_unlock(&s->mutex);
     give_back(s, one);
