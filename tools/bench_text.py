@@ -7,9 +7,9 @@ FILE has lines label<TAB>text. The steps: documents to TF-IDF (words of at least
 SVD and rows of length 1, k-means. dcmpi makes the first with T ranks of one thread, the others with one rank of T threads. Each
 program runs in processes of its own, in turn; imports and starts of scikit-learn do not count, those of dcmpi do in the first
 step. Seconds and GiB are medians over the rounds; memory is the peak of the largest process, for the last two steps together.
-Needs numpy and h5py for the tables, scikit-learn for the other program:
+Needs scikit-learn:
 
-    python3 -m venv VENV; VENV/bin/pip install numpy scikit-learn
+    python3 -m venv VENV; VENV/bin/pip install scikit-learn
 """
 import argparse
 import json
@@ -41,6 +41,7 @@ def peak():
 
 
 def sklearn_tfidf(args):
+    from numpy import float32
     from scipy.sparse import save_npz
     from sklearn.feature_extraction.text import TfidfVectorizer
     start = time.perf_counter()
@@ -48,7 +49,7 @@ def sklearn_tfidf(args):
     for name in args.file:
         with open(name, encoding="utf-8", errors="replace", newline="\n") as f:
             texts += [line.rstrip("\n").split("\t", 1)[1] for line in f]
-    X = TfidfVectorizer(min_df=MIN_DF, max_df=MAX_DF, dtype="float32").fit_transform(texts)
+    X = TfidfVectorizer(min_df=MIN_DF, max_df=MAX_DF, dtype=float32).fit_transform(texts)
     save_npz("tfidf.npz", X, compressed=False)
     return [time.perf_counter() - start]
 
