@@ -172,17 +172,18 @@ static void begin_piece(spread *s, int64_t k, int64_t K)
     s->centers = NULL;
 }
 
-dc_status dc_cluster_variances(dc_comm *comm, const dc_rows *rows, const float *centers, const int32_t *label,
-                               int64_t K, float *out)
+/* Means of the rows, or, with centers, of the squared differences from these. */
+static dc_status means_of(dc_comm *comm, const dc_rows *rows, const float *centers, const int32_t *label, int64_t K,
+                          float *out)
 {
     dc_status st = DC_OK;
     buffers b = {0};
     spread s = {.rows = rows, .label = label, .K = piece_of(rows, K), .d = rows->d};
-    DC_TRY_ALL(comm, buffers_init(&b, rows, s.K, true));
+    DC_TRY_ALL(comm, buffers_init(&b, rows, s.K, centers));
     for (int64_t k = 0; k < K; k += s.K) {
         begin_piece(&s, k, K);
         const int64_t at = s.first * s.d;
-        for (int64_t i = 0; i < s.K * s.d; i++) b.center[i] = (double)centers[at + i];
+        for (int64_t i = 0; centers && i < s.K * s.d; i++) b.center[i] = (double)centers[at + i];
         s.centers = b.center;
         add_up(comm, &s, &b);
         for (int64_t i = 0; i < s.K * s.d; i++) out[at + i] = (float)mean_of(&s, &b, i);
@@ -192,20 +193,15 @@ out:
     return st;
 }
 
+dc_status dc_cluster_variances(dc_comm *comm, const dc_rows *rows, const float *centers, const int32_t *label,
+                               int64_t K, float *out)
+{
+    return means_of(comm, rows, centers, label, K, out);
+}
+
 dc_status dc_cluster_means(dc_comm *comm, const dc_rows *rows, const int32_t *label, int64_t K, float *out)
 {
-    dc_status st = DC_OK;
-    buffers b = {0};
-    spread s = {.rows = rows, .label = label, .K = piece_of(rows, K), .d = rows->d};
-    DC_TRY_ALL(comm, buffers_init(&b, rows, s.K, false));
-    for (int64_t k = 0; k < K; k += s.K) {
-        begin_piece(&s, k, K);
-        add_up(comm, &s, &b);
-        for (int64_t i = 0; i < s.K * s.d; i++) out[s.first * s.d + i] = (float)mean_of(&s, &b, i);
-    }
-out:
-    buffers_release(&b);
-    return st;
+    return means_of(comm, rows, NULL, label, K, out);
 }
 
 dc_status dc_cluster_inertia(dc_comm *comm, const dc_rows *rows, const int32_t *label, int64_t K, int64_t *size,
