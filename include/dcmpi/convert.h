@@ -84,6 +84,7 @@ typedef struct {
     const char *vocabulary; /* documents: file with the vocabulary and the options to use, NULL: found in the inputs */
     const char *options;    /* what determines the content besides the inputs, as in recipe.h; NULL: nothing */
     uint64_t max_input_bytes; /* refuse inputs that expand beyond this; 0: no limit */
+    int64_t *documents;       /* documents: [n_inputs] zeros, set to how many each input has; NULL: not wanted */
 } dc_convert_config;
 
 typedef struct {

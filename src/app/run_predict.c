@@ -438,7 +438,7 @@ static void warn_of_strange_rows(dc_comm *comm, const dc_prediction *p)
         dc_log_warning("%lld of %lld rows hold values far beyond those of the training data, the first in row %lld%s, "
                        "%s %lld (counted from 0): their labels mean little",
                        (long long)all.count, (long long)p->part.N, (long long)all.row,
-                       dc_files_row(p->data_files, all.row, place), p->trained.pca.k > 0 ? "component" : "column",
+                       dc_files_row(dc_prediction_sources(p), all.row, place), p->trained.pca.k > 0 ? "component" : "column",
                        (long long)column);
 }
 
@@ -464,6 +464,7 @@ static void release(dc_prediction *p)
     dc_predictor_destroy(&p->predictor);
     dc_row_stream_close(&p->stream);
     dc_files_destroy(&p->data_files);
+    dc_files_destroy(&p->documents);
     dc_trained_release(&p->trained);
     dc_mem_free(&p->Z);
     dc_mem_free(&p->confidence);

@@ -39,7 +39,8 @@ typedef struct {
     dc_output out;          /* rank 0 */
     char part[DC_PATH_MAX]; /* name of the output while it is written */
     bool has_ids, has_labels;
-    const char *now; /* name of the file that is read, for messages */
+    int at;          /* the input that is read */
+    const char *now; /* its name, for messages */
     /* first pass */
     dc_docs_counts met;
     dc_classes *classes;

@@ -33,6 +33,7 @@ static dc_status count_document(dc_corpus *c, const dc_doc *doc)
     if (c->has_ids) DC_TRY(dc_id_put(&c->ids, c->now, doc->id.p ? doc->id.p : "", doc->id.n));
     if (c->counts) DC_TRY(dc_terms_visit(c->terms, doc->text.p, doc->text.n, count_term, c));
     if (c->hashed_df) DC_TRY(count_hashed(c, doc));
+    if (c->cfg->documents) c->cfg->documents[c->at]++;
     c->n++;
 out:
     return st;
@@ -131,6 +132,7 @@ static dc_status agree_on_counts(dc_comm *comm, dc_corpus *c)
     dc_ranks_max(comm, &longest, 1);
     *m = (dc_docs_counts){sums[0], sums[1], sums[2], sums[3], sums[4]};
     if (c->has_ids) c->id_bytes = DC_MAX((size_t)longest, (size_t)1);
+    if (c->cfg->documents) dc_ranks_sum(comm, c->cfg->documents, (size_t)c->cfg->n_inputs);
     if (c->hashed_df) dc_ranks_sum(comm, c->hashed_df, (size_t)c->v.hashing);
     tell(c, sums[5]);
     return take_classes(c);
