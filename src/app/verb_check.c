@@ -147,7 +147,7 @@ out:
 /* Checks ids of rows and names of columns, if the file has them as datasets. */
 static dc_status check_ids(const check *c, dc_gidx N)
 {
-    static const char *const names[] = {"/ids", "/feature_names", "/obs/_index", "/obs/label/codes", "/var/_index"};
+    static const char *const names[] = {"/ids", "/feature_names", "/obs/_index", "/obs/label/codes", "/obs/text", "/var/_index"};
     dc_status st = DC_OK;
     dc_h5_info info;
     for (size_t i = 0; i < DC_COUNT_OF(names); i++)

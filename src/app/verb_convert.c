@@ -17,7 +17,7 @@
 #include "vectorizer_option.h"
 #include "verbs.h"
 
-enum { STALL_WARNING_S = 60 };
+enum { STALL_WARNING_S = 60, EXCERPT_CHARACTERS = 200 };
 
 /* An option that was given: its row in the table below, and its value. */
 typedef struct {
@@ -235,6 +235,17 @@ static dc_status set_vectorizer(command *c, const char *value)
     return dc_vectorizer_option(&c->vectorizer, c->option, value);
 }
 
+static dc_status set_keep_text(command *c, const char *value)
+{
+    char *end;
+    c->text_option = c->text_option ? c->text_option : c->option;
+    const long n = strtol(value, &end, 10);
+    c->cfg.keep_text = (int)n;
+    if (end != value && *end == '\0' && n >= 0 && n <= DC_CONVERT_MAX_EXCERPT) return DC_OK;
+    return DC_FAIL(DC_ERR_USAGE, "--keep-text=%s: use a number of characters from 0 to %d", value,
+                   DC_CONVERT_MAX_EXCERPT);
+}
+
 static dc_status set_force(command *c, const char *value)
 {
     (void)value;
@@ -280,6 +291,7 @@ static const struct option_row {
     {"--alternate-sign", "yes", set_vectorizer},
     {"--scale", NULL, set_vectorizer},
     {"--decode-error", NULL, set_vectorizer},
+    {"--keep-text", NULL, set_keep_text},
     {"--max-input", NULL, set_max_input},
     {"--force", "", set_force},
 };
@@ -383,7 +395,10 @@ static dc_status check_text(const command *c)
 static dc_status parse_command(command *c, int argc, char **argv)
 {
     dc_status st = DC_OK;
-    *c = (command){.argc = argc, .at = 1, .argv = argv, .cfg = {.max_input_bytes = UINT64_C(1) << 40}};
+    *c = (command){.argc = argc,
+                   .at = 1,
+                   .argv = argv,
+                   .cfg = {.max_input_bytes = UINT64_C(1) << 40, .keep_text = EXCERPT_CHARACTERS}};
     c->vectorizer = dc_vectorizer_default();
     DC_TRY(dc_mem_alloc(&c->files, (size_t)argc, sizeof *c->files, "command line"));
     DC_TRY(dc_mem_alloc(&c->labels, (size_t)argc, sizeof *c->labels, "command line"));

@@ -91,7 +91,7 @@ static const dc_verb_help table[] = {
          "[--text-column=COLUMN] [--vocabulary=FILE] [--preset=NAME] [--min-df=N] [--max-df=N] [--max-features=N] "
          "[--ngram-range=N,M] [--stop-words=WORD] [--lowercase=WORD] [--sublinear-tf] [--use-idf=WORD] "
          "[--smooth-idf=WORD] [--norm=NAME] [--scale=NAME] [--hashing=N] [--alternate-sign=WORD] "
-         "[--decode-error=WORD] [--max-input=SIZE] [--force]",
+         "[--decode-error=WORD] [--keep-text=N] [--max-input=SIZE] [--force]",
      .summary = "IDX, CSV, NPY, HDF5, Matrix Market, svmlight, documents to a data file",
      .details =
          "Inputs are IDX, NPY, text (UTF-8 or UTF-16), Matrix Market, svmlight (these also compressed by gzip, xz\n"
@@ -147,6 +147,8 @@ static const dc_verb_help table[] = {
          "  --preset=dec-2016        --max-features=2000 --sublinear-tf --norm=l2 --scale=sqrt-d; others may follow\n"
          "  --vocabulary=FILE        terms, weights and options of a data file or result\n"
          "  --decode-error=WORD      bytes that are not UTF-8: strict (default, an error), replace or ignore\n"
+         "  --keep-text=N            the first N characters of each document are stored in /obs/text, for the report of\n"
+         "                           a run (default 200, at most 1000; 0: none)\n"
          "Line 1 of a table holds names if none of its features is a number; if it has one cell fewer than the\n"
          "others (R); if its numbers are in quotes and those of line 2 are not; if it counts 0, 1, 2, ... or 1, 2,\n"
          "3, ... and the others do not (with fewer than 3 features only if the others have no integers); or if it\n"
