@@ -28,6 +28,9 @@ expect_exit 0 "the same bits"
 is "$(py "f = h5py.File('three.h5')['files']; print(f['name'].asstr()[:].tolist(), f['first_row'][:].tolist(), f['rows'][:].tolist())")" \
     "['docs 0.jsonl', 'docs 1.jsonl.gz', 'docs 2.jsonl', 'docs 3.jsonl'] [0, 100, 170, 170] [100, 70, 0, 130]" \
     "the result says which rows belong to which file"
+run_cmd /usr/bin/python3 "$root/tools/export.py" three.h5 three.csv
+expect_exit 0 "export"
+is "$(cut -d, -f 1 three.csv | sed -n '1p;172p' | tr '\n' ' ') $(grep -c 'docs 3.jsonl' three.csv)" "id d170  130" "it names the file of each row"
 is "$(py "print('files' in h5py.File('one.h5'))")" False "one file needs no list"
 run 0 1 predict --model=r/run.h5 --input='["docs 0.jsonl", "docs 1.jsonl.gz", "docs 3.jsonl"]' --output=list.h5
 run 0 1 compare one.h5 list.h5

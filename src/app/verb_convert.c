@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "advice.h"
 #include "apart.h"
 #include "dcmpi/convert.h"
 #include "dcmpi/data.h"
+#include "dcmpi/files.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/signals.h"
@@ -31,7 +33,9 @@ typedef struct {
     char **argv;
     const char **files, **labels; /* [argc] */
     int n_files, n_labels;
-    given *given; /* [n_given], room for argc */
+    dc_files *found;     /* the inputs, if one of them is a glob; owned */
+    const char **inputs; /* [found->n] their names; owned */
+    given *given;        /* [n_given], room for argc */
     int n_given;
     const char *option;      /* the one that is read now, with its dashes */
     const char *text_option; /* the first that is for documents only; NULL: none */
@@ -417,8 +421,52 @@ out:
     return st;
 }
 
+/* A name that no file has and that has a wildcard: the shell found no match, or did not look because of quotes. */
+static bool is_glob(const char *name)
+{
+    return strpbrk(name, "*?[") && access(name, F_OK) != 0;
+}
+
+/* Finds the files of inputs that are globs. */
+static dc_status find_inputs(command *c)
+{
+    dc_status st = DC_OK;
+    char *names = NULL;
+    size_t bytes = 1, used = 0;
+    bool any = false;
+    for (int i = 0; i < c->cfg.n_inputs; i++) any |= is_glob(c->files[i]);
+    if (!any) return DC_OK;
+    for (int i = 0; i < c->cfg.n_inputs; i++) bytes += strlen(c->files[i]) + 1;
+    DC_TRY(dc_mem_alloc(&names, bytes, 1, "names of inputs"));
+    for (int i = 0; i < c->cfg.n_inputs; i++)
+        used += (size_t)snprintf(names + used, bytes - used, "%s%s", i > 0 ? "\n" : "", c->files[i]);
+    DC_TRY(dc_files_list(names, &c->found));
+    for (size_t i = 0; i < c->found->n; i++)
+        if (*dc_files_dataset(c->found, i))
+            DC_TRY(DC_FAIL(DC_ERR_USAGE, "%s:%s: convert takes the dataset by --dataset", dc_files_path(c->found, i),
+                           dc_files_dataset(c->found, i)));
+out:
+    dc_mem_free(&names);
+    return st;
+}
+
+/* Makes the files that were found the inputs. */
+static dc_status take_inputs(command *c)
+{
+    dc_status st = DC_OK;
+    if (!c->found) return DC_OK;
+    DC_TRY(dc_mem_alloc(&c->inputs, c->found->n, sizeof *c->inputs, "names of inputs"));
+    for (size_t i = 0; i < c->found->n; i++) c->inputs[i] = dc_files_path(c->found, i);
+    c->cfg.inputs = c->inputs;
+    c->cfg.n_inputs = (int)c->found->n;
+out:
+    return st;
+}
+
 static void release_command(command *c)
 {
+    dc_files_destroy(&c->found);
+    dc_mem_free(&c->inputs);
     dc_mem_free(&c->files);
     dc_mem_free(&c->labels);
     dc_mem_free(&c->given);
@@ -448,6 +496,8 @@ dc_status dc_verb_convert(int argc, char **argv)
     dc_convert_result result;
     command c;
     DC_TRY(parse_command(&c, argc, argv));
+    DC_TRY(find_inputs(&c));
+    DC_TRY(take_inputs(&c));
     /* With this, a write beyond the file size limit fails with a message instead of killing the process. */
     signal(SIGXFSZ, SIG_IGN);
     dc_signals_install();
@@ -522,6 +572,11 @@ dc_status dc_run_convert(dc_comm *comm, const dc_cli *cli)
         return dc_agree(comm, dc_comm_rank(comm) == 0 ? dc_apart_run(&alone, cli) : DC_OK);
     }
     DC_TRY_ALL(comm, parse_command(&c, cli->rest_argc, cli->rest_argv));
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? find_inputs(&c) : DC_OK);
+    int64_t globs = c.found != NULL;
+    dc_comm_max_i64(comm, &globs, 1);
+    if (globs) DC_TRY(dc_files_share(comm, &c.found));
+    DC_TRY_ALL(comm, take_inputs(&c));
     DC_TRY(convert_on_all(comm, &c));
 out:
     release_command(&c);

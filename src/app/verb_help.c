@@ -95,9 +95,9 @@ static const dc_verb_help table[] = {
      .summary = "IDX, CSV, NPY, HDF5, Matrix Market, svmlight, documents to a data file",
      .details =
          "Inputs are IDX, NPY, text (UTF-8 or UTF-16), Matrix Market, svmlight (these also compressed by gzip, xz\n"
-         "or zstd), a folder of 10x or HDF5; several are concatenated in order. Sparse inputs make a sparse data\n"
-         "file, which anndata.read_h5ad opens. Built-in data (builtin:embeddings,rows=1000000,width=128) are written\n"
-         "as a deck's input.data would make them with run.seed: 1.\n"
+         "or zstd), a folder of 10x or HDF5; several, or a glob in quotes, are concatenated in order. Sparse inputs\n"
+         "make a sparse data file, which anndata.read_h5ad opens. Built-in data are written as a deck's input.data\n"
+         "would make them with run.seed: 1 (builtin:embeddings,rows=1000000,width=128).\n"
          "  --labels=FILE            labels, once per input in the same order; empty, -1, NA, ? and the like mean\n"
          "                           no label\n"
          "  --label-column=COLUMN    for text: first, last, none (default), a number from 0, or a name from line 1\n"
@@ -147,7 +147,8 @@ static const dc_verb_help table[] = {
          "  --preset=dec-2016        --max-features=2000 --sublinear-tf --norm=l2 --scale=sqrt-d; others may follow\n"
          "  --vocabulary=FILE        terms, weights and options of a data file or result\n"
          "  --decode-error=WORD      bytes that are not UTF-8: strict (default, an error), replace or ignore\n"
-         "  --keep-text=N            the first N characters of each document are stored in /obs/text, for the report of\n"
+         "  --keep-text=N            the first N characters of each document are stored in /obs/text, for the report "
+         "of\n"
          "                           a run (default 200, at most 1000; 0: none)\n"
          "Line 1 of a table holds names if none of its features is a number; if it has one cell fewer than the\n"
          "others (R); if its numbers are in quotes and those of line 2 are not; if it counts 0, 1, 2, ... or 1, 2,\n"
