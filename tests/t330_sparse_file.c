@@ -8,12 +8,13 @@
 #include "dcmpi/h5_sparse.h"
 #include "ranks_folder.h"
 
-enum { N = 1000, D = 30, ID_BYTES = 6 };
+enum { N = 1000, D = 30, ID_BYTES = 6, TEXT_BYTES = 9 };
 
 static int64_t ptr[N + 1];
 static int32_t col[N * D], label[N];
 static float val[N * D];
 static char ids[N * ID_BYTES];
+static char texts[N * TEXT_BYTES];
 
 /* Row i has i mod 7 values; rows without any are among them. */
 static void make_rows(void)
@@ -26,6 +27,7 @@ static void make_rows(void)
         char text[32];
         snprintf(text, sizeof text, "r%lld", (long long)i);
         memcpy(ids + i * ID_BYTES, text, strlen(text));
+        snprintf(texts + i * TEXT_BYTES, TEXT_BYTES, "a %lld", (long long)i);
     }
 }
 
@@ -55,6 +57,7 @@ static dc_h5_sparse_spec spec_of(bool named)
     dc_h5_sparse_spec spec = {.N = N, .D = D, .nnz = ptr[N], .dtype = DC_F32};
     if (!named) return spec;
     spec.id_bytes = ID_BYTES;
+    spec.text_bytes = TEXT_BYTES;
     spec.has_labels = true;
     spec.classes = "aa\nb\nccc";
     spec.features = features;
@@ -75,7 +78,8 @@ static dc_status write_file(const char *name, bool named, int64_t step)
     for (int64_t at = 0; at < N; at += step) { /* as many calls on all ranks */
         const int64_t row = DC_MIN(lo + at, hi), n = DC_MIN(step, hi - row);
         DC_TRY(dc_h5_sparse_stream_append(comm, s, n, ptr + row, col + ptr[row], val + ptr[row],
-                                          named ? label + row : NULL, named ? ids + row * ID_BYTES : NULL));
+                                          named ? label + row : NULL, named ? ids + row * ID_BYTES : NULL,
+                                          named ? texts + row * TEXT_BYTES : NULL));
     }
     st = dc_h5_sparse_stream_commit(comm, &s, finish, &mean);
 out:
@@ -132,6 +136,10 @@ static void check_content(void)
     CHECK(stored == dc_h5_hash_sparse(sizeof *val, 0, N, ptr, col, val));
     CHECK_OK(dc_h5_check_hash(h5, "/obs/_index"));
     CHECK_OK(dc_h5_check_hash(h5, "/obs/label/codes"));
+    CHECK_OK(dc_h5_check_hash(h5, "/obs/text"));
+    CHECK_OK(dc_h5_join_text(h5, "/obs/text", 3, &names));
+    CHECK_TEXT(names, "a 0\na 1\na 2");
+    dc_mem_free(&names);
     CHECK_OK(dc_h5_check_hash(h5, "/var/_index"));
     CHECK_OK(dc_h5_get_attr_f64(h5, "/", "mean", &mean, 1, NULL));
     CHECK_NEAR(mean, 0.25, 0);

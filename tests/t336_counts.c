@@ -36,7 +36,7 @@ static dc_status write_files(void)
     const dc_h5_sparse_spec spec = {.N = N, .D = D, .nnz = ptr[N], .dtype = DC_U8, .features = names};
     const int64_t rows = on_rank0() ? N : 0;
     DC_TRY(dc_h5_sparse_stream_create(comm, &s, path_of("sparse.h5"), &spec, 0, 0, NULL, NULL));
-    DC_TRY(dc_h5_sparse_stream_append(comm, s, rows, ptr, col, val, NULL, NULL));
+    DC_TRY(dc_h5_sparse_stream_append(comm, s, rows, ptr, col, val, NULL, NULL, NULL));
     st = dc_h5_sparse_stream_commit(comm, &s, NULL, NULL);
 out:
     return st;

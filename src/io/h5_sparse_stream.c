@@ -67,23 +67,25 @@ out:
 }
 
 dc_status dc_h5_sparse_stream_append(dc_comm *comm, dc_h5_sparse_stream *s, dc_gidx n, const int64_t *ptr,
-                                     const int32_t *col, const void *val, const int32_t *label, const char *ids)
+                                     const int32_t *col, const void *val, const int32_t *label, const char *ids,
+                                     const char *texts)
 {
-    return dc_agree(comm, dc_h5_sparse_append(s->writer, n, ptr, col, val, label, ids));
+    return dc_agree(comm, dc_h5_sparse_append(s->writer, n, ptr, col, val, label, ids, texts));
 }
 
 /* Adds the sums of all ranks; hashes modulo 2^64, in two halves, whose sums do not overflow. */
 static void join(dc_comm *comm, dc_h5_sparse_sums *sums)
 {
-    uint64_t *const hash[3] = {&sums->rows_hash, &sums->codes_hash, &sums->ids_hash};
-    int64_t all[8] = {sums->rows, sums->entries};
-    for (int i = 0; i < 3; i++) {
+    enum { N = 4 };
+    uint64_t *const hash[N] = {&sums->rows_hash, &sums->codes_hash, &sums->ids_hash, &sums->texts_hash};
+    int64_t all[2 + 2 * N] = {sums->rows, sums->entries};
+    for (int i = 0; i < N; i++) {
         all[2 + 2 * i] = (int64_t)(*hash[i] & UINT32_MAX);
         all[3 + 2 * i] = (int64_t)(*hash[i] >> 32);
     }
-    dc_comm_sum_i64(comm, all, 8);
+    dc_comm_sum_i64(comm, all, DC_COUNT_OF(all));
     sums->rows = all[0], sums->entries = all[1];
-    for (int i = 0; i < 3; i++) *hash[i] = (uint64_t)all[2 + 2 * i] + ((uint64_t)all[3 + 2 * i] << 32);
+    for (int i = 0; i < N; i++) *hash[i] = (uint64_t)all[2 + 2 * i] + ((uint64_t)all[3 + 2 * i] << 32);
 }
 
 static dc_status publish(const dc_h5_sparse_stream *s, const dc_h5_sparse_sums *sums, dc_h5_fill finish, void *ctx)
