@@ -56,7 +56,7 @@ typedef struct {
     int64_t entries;
 } dc_h5_sparse_sums;
 
-/* ---- By one process, or by many that agree by themselves: local -------------------------------------------------- */
+/* ---- Writing: local; processes that write one file agree by themselves ------------------------------------------- */
 
 /* Makes all but the rows in the file `part`, which exists and is replaced in place; its space on disk is reserved.
  * fill(ctx, h5), or NULL, adds attributes of the root; those that `finish` will set need a first value here (min, max
@@ -81,27 +81,6 @@ void dc_h5_sparse_drop(dc_h5_sparse_writer **writer);
 /* The last step: checksums, and what finish(ctx, h5), or NULL, sets. `sums` covers all rows. */
 DC_CHECKED dc_status dc_h5_sparse_seal(const char *part, const dc_h5_sparse_spec *spec, const dc_h5_sparse_sums *sums,
                                        dc_h5_fill finish, void *ctx);
-
-/* ---- By all ranks together: collective --------------------------------------------------------------------------- */
-
-/* Writes path.part, which must not exist, and renames it to `path` once it is complete, as dc_h5_write_result() does;
- * the caller claims `path` (claim.h). Errors are the same on all ranks, and leave neither path.part nor a changed
- * `path`. End each created stream with commit or abort. */
-typedef struct dc_h5_sparse_stream dc_h5_sparse_stream;
-/* This rank will append the rows from `row` on, whose first entry has the number `entry`; the rows of the ranks cover
- * all N in any order, and a rank may have none. fill runs on rank 0. */
-DC_CHECKED dc_status dc_h5_sparse_stream_create(dc_comm *comm, dc_h5_sparse_stream **out, const char *path,
-                                                const dc_h5_sparse_spec *spec, dc_gidx row, int64_t entry,
-                                                dc_h5_fill fill, void *ctx);
-/* As dc_h5_sparse_append(), n may be 0; all ranks make the same number of calls. */
-DC_CHECKED dc_status dc_h5_sparse_stream_append(dc_comm *comm, dc_h5_sparse_stream *stream, dc_gidx n,
-                                                const int64_t *ptr, const int32_t *col, const void *val,
-                                                const int32_t *label, const char *ids, const char *texts);
-/* finish runs on rank 0. *stream is NULL afterwards, also on error. */
-DC_CHECKED dc_status dc_h5_sparse_stream_commit(dc_comm *comm, dc_h5_sparse_stream **stream, dc_h5_fill finish,
-                                                void *ctx);
-/* Accepts NULL. */
-void dc_h5_sparse_stream_abort(dc_comm *comm, dc_h5_sparse_stream **stream);
 
 /* ---- Checksum ---------------------------------------------------------------------------------------------------- */
 

@@ -465,9 +465,6 @@ typedef struct {
     const double *sum, *count;
 } dc_km_sums;
 dc_km_sums dc_km_sums_of(const dc_km_restarts *a, int64_t groups, int64_t g);
-/* What the sum of the rows of a cluster is divided by to get its centre: their number, or on the sphere the length of
- * the sum. 0: the centre stays. */
-double dc_km_divisor(const dc_kmeans_config *cfg, const double *sum, double count, int64_t d);
 /* Centres [K x d] of slot s. */
 float *dc_km_slot_centers(const dc_km_restarts *a, int64_t s);
 /* Puts the sums and counts of slots [s, s + groups) into a->total. Collective. Errors: those of dc_km_poll. */

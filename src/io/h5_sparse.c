@@ -11,7 +11,8 @@
 
 enum { FORMAT_VERSION = 1, NAMES_PIECE = 1 << 14, NAMES_BYTES_MAX = 1 << 20, DIGITS_MAX = 20 };
 
-dc_h5_type dc_h5_sparse_type(dc_dtype t)
+/* Stored type of the values. */
+static dc_h5_type stored_type(dc_dtype t)
 {
     return t == DC_U8 ? DC_H5_U8 : t == DC_F32 ? DC_H5_F32 : DC_H5_F64;
 }
@@ -156,7 +157,7 @@ static dc_status put_rows_group(dc_h5 *h5, const dc_h5_sparse_spec *spec)
     DC_TRY(dc_h5_put_attr_str(h5, "/X", "encoding-version", "0.1.0"));
     DC_TRY(dc_h5_put_attr_i64(h5, "/X", "shape", shape, 2));
     DC_TRY(dc_h5_put_hash(h5, "/X", 0));
-    DC_TRY(dc_h5_create_dataset(h5, "/X/data", dc_h5_sparse_type(spec->dtype), 1, &spec->nnz));
+    DC_TRY(dc_h5_create_dataset(h5, "/X/data", stored_type(spec->dtype), 1, &spec->nnz));
     DC_TRY(dc_h5_create_dataset(h5, "/X/indices", DC_H5_I32, 1, &spec->nnz));
     DC_TRY(dc_h5_create_dataset(h5, "/X/indptr", DC_H5_I64, 1, &ends));
     DC_TRY(dc_h5_write_rows(h5, "/X/indptr", DC_H5_I64, 0, 1, &first));
