@@ -118,13 +118,13 @@ static void turns(dc_comm *comm)
     const int64_t d = D;
     const dc_rows rows = dc_rows_of_array(&part, X + part.row_lo * D, &d);
     CHECK_OK(dc_kmeans(comm, &rows, &cfg, &one));
-    CHECK_OK(dc_kmeans_from(comm, &rows, &cfg, 3 * K * (D + 1), NULL, &turn));
+    CHECK_OK(dc_kmeans_from(comm, &rows, &cfg, (dc_km_limits){.pass_doubles = 3 * K * (D + 1)}, NULL, &turn));
     CHECK(same_global(&one, &turn, K, D));
     dc_kmeans_result_release(&turn);
-    CHECK_OK(dc_kmeans_from(comm, &rows, &cfg, K * (D + 1) - 1, NULL, &turn));
+    CHECK_OK(dc_kmeans_from(comm, &rows, &cfg, (dc_km_limits){.pass_doubles = K * (D + 1) - 1}, NULL, &turn));
     CHECK(same_global(&one, &turn, K, D));
     dc_kmeans_result_release(&turn);
-    CHECK_OK(dc_kmeans_from(comm, &rows, &cfg, 4 * D, NULL, &turn));
+    CHECK_OK(dc_kmeans_from(comm, &rows, &cfg, (dc_km_limits){.pass_doubles = 4 * D}, NULL, &turn));
     CHECK(same_global(&one, &turn, K, D));
     dc_kmeans_result_release(&one);
     dc_kmeans_result_release(&turn);
@@ -147,7 +147,7 @@ static void many_empty(dc_comm *comm)
     CHECK_OK(dc_part_init(&part, N, 8, dc_comm_size(comm), dc_comm_rank(comm)));
     const dc_rows rows = dc_rows_of_array(&part, X + part.row_lo * D, &d);
     const dc_kmeans_config cfg = {.K = K, .n_init = 1, .max_iter = 1, .tol = 0, .seed = 1};
-    CHECK_OK(dc_kmeans_from(comm, &rows, &cfg, DC_KM_PASS_DOUBLES, start, &r));
+    CHECK_OK(dc_kmeans_from(comm, &rows, &cfg, (dc_km_limits){0}, start, &r));
     CHECK_INT(r.reseeded, K - USED);
     for (int64_t i = 0; i < N; i++) nearest[i] = INFINITY;
     for (int64_t k = 0; k < K; k++) {
@@ -188,8 +188,8 @@ static void reseeded(dc_comm *comm)
     CHECK_OK(dc_part_init(&part, N, 8, dc_comm_size(comm), dc_comm_rank(comm)));
     CHECK_OK(dc_part_init(&all, N, 8, 1, 0));
     const dc_rows rows = dc_rows_of_array(&part, X + part.row_lo * D, &d), rows_all = dc_rows_of_array(&all, X, &d);
-    CHECK_OK(dc_kmeans_from(comm, &rows, &cfg, 1 << 20, start, &mine));
-    CHECK_OK(dc_kmeans_from(&solo, &rows_all, &cfg, 1 << 20, start, &whole));
+    CHECK_OK(dc_kmeans_from(comm, &rows, &cfg, (dc_km_limits){0}, start, &mine));
+    CHECK_OK(dc_kmeans_from(&solo, &rows_all, &cfg, (dc_km_limits){0}, start, &whole));
     CHECK(mine.reseeded >= 6 + 8);
     CHECK(same_global(&mine, &whole, K, D));
     dc_kmeans_result_release(&mine);

@@ -122,13 +122,13 @@ static void empty_clusters(dc_comm *comm)
     dc_kmeans_result r;
     const dc_rows rows = view(comm, &part, X, 7, &d);
     dc_kmeans_config cfg = {.K = 3, .n_init = 1, .max_iter = 1, .tol = 1e-4, .seed = 1};
-    CHECK_OK(dc_kmeans_from(comm, &rows, &cfg, 1000, start, &r));
+    CHECK_OK(dc_kmeans_from(comm, &rows, &cfg, (dc_km_limits){.pass_doubles = 1000}, start, &r));
     CHECK_ARRAY_NEAR(r.centers, ((double[]){85.0 / 7, 31, 0}), 3, 1e-5);
     CHECK_INT(r.reseeded, 2);
     CHECK(!r.converged);
     dc_kmeans_result_release(&r);
     cfg.max_iter = 20;
-    CHECK_OK(dc_kmeans_from(comm, &rows, &cfg, 1000, start, &r));
+    CHECK_OK(dc_kmeans_from(comm, &rows, &cfg, (dc_km_limits){.pass_doubles = 1000}, start, &r));
     CHECK_ARRAY_NEAR(r.centers, ((double[]){10.5, 30.5, 1}), 3, 1e-5);
     CHECK_NEAR(r.inertia, 3, 1e-5);
     CHECK(r.converged);
@@ -145,7 +145,7 @@ static void farthest_tie(dc_comm *comm)
     dc_kmeans_result r;
     const dc_rows rows = view(comm, &part, X, 8, &d);
     const dc_kmeans_config cfg = {.K = 2, .n_init = 1, .max_iter = 1, .tol = 0, .seed = 1};
-    CHECK_OK(dc_kmeans_from(comm, &rows, &cfg, 1000, start, &r));
+    CHECK_OK(dc_kmeans_from(comm, &rows, &cfg, (dc_km_limits){.pass_doubles = 1000}, start, &r));
     CHECK_NEAR(r.centers[1], 3, 0);
     dc_kmeans_result_release(&r);
 }

@@ -38,7 +38,7 @@ static void check_labels(dc_comm *comm, const char *what, const float *X, const 
     float *q = t6_alloc(n * K, sizeof *q);
     if (dc_comm_rank(comm) == 0) printf("# %s: N %lld K %lld d %lld\n", what, (long long)N, (long long)K, (long long)d);
     (void)ref_nearest(mine, M, n, K, d, expected);
-    CHECK_OK(dc_kmeans_from(comm, &rows, &cfg, 1 << 20, M, &r));
+    CHECK_OK(dc_kmeans_from(comm, &rows, &cfg, (dc_km_limits){0}, M, &r));
     CHECK(memcmp(r.centers, M, (size_t)(K * d) * sizeof *M) == 0);
     CHECK_INT(count_differences(r.labels, expected, n), 0);
     dc_nearest(mine, M, n, K, d, label);

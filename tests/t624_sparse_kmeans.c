@@ -52,11 +52,11 @@ static void compare(dc_comm *comm, const char *what, const t51_rows *r, int V, d
     make_view(&own, r, V, dc_comm_size(comm), dc_comm_rank(comm), true);
     make_view(&whole, r, V, 1, 0, true);
     make_view(&dense, r, V, 1, 0, false);
-    CHECK_OK(dc_kmeans_from(comm, &own.rows, &cfg, doubles, start, &mine));
+    CHECK_OK(dc_kmeans_from(comm, &own.rows, &cfg, (dc_km_limits){.pass_doubles = doubles}, start, &mine));
     omp_set_num_threads(1);
-    CHECK_OK(dc_kmeans_from(&solo, &whole.rows, &cfg, DC_KM_PASS_DOUBLES, start, &one));
+    CHECK_OK(dc_kmeans_from(&solo, &whole.rows, &cfg, (dc_km_limits){0}, start, &one));
     omp_set_num_threads(threads);
-    CHECK_OK(dc_kmeans_from(&solo, &dense.rows, &cfg, DC_KM_PASS_DOUBLES, start, &of_dense));
+    CHECK_OK(dc_kmeans_from(&solo, &dense.rows, &cfg, (dc_km_limits){0}, start, &of_dense));
     const int64_t lo = own.part.row_lo, n = dc_part_rows(&own.part);
     int32_t *nearest = t51_alloc(r->N, sizeof *nearest);
     dc_nearest(r->dense, one.centers, r->N, cfg.K, r->D, nearest);

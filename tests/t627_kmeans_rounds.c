@@ -310,7 +310,7 @@ static void work(void *ctx, size_t first, size_t end)
     w->parts++;
 }
 
-/* A long pass, if it may be left, ends between its parts; all ranks work on as many. */
+/* A long pass can be left between its parts; all ranks work on as many. */
 static void parts(dc_comm *comm)
 {
     enum { N = 1 << 18 };
@@ -328,11 +328,10 @@ static void parts(dc_comm *comm)
     dc_km_watch_init(&watch, &cfg);
     CHECK_OK(dc_km_in_parts(comm, &watch, &tiles, 1, "short", work, &one));
     CHECK(one.parts == 1 && one.next == part.n_blocks);
+    CHECK_OK(dc_km_in_parts(comm, &watch, &tiles, endless, "whole", work, &whole));
+    CHECK(whole.parts > 5 && whole.gaps == 0 && whole.next == part.n_blocks);
     CHECK_OK(dc_wish_create(comm, &wish, &wishes));
     dc_comm_set_wish(comm, wish);
-    CHECK_OK(dc_km_in_parts(comm, &watch, &tiles, endless, "not to be left", work, &whole));
-    CHECK(whole.parts > 5 && whole.gaps == 0 && whole.next == part.n_blocks);
-    watch.steady = true;
     CHECK_STATUS(dc_km_in_parts(comm, &watch, &tiles, endless, "left", work, &left), DC_STOPPED);
     CHECK_INT(left.parts, 1);
     int64_t most = -whole.parts;

@@ -44,6 +44,7 @@ static void kmeans_release(dc_km_restarts *a)
     dc_mem_free(&a->stay);
     dc_mem_free(&a->stays);
     dc_mem_free(&a->centers);
+    dc_mem_free(&a->next);
     dc_km_centers_release(&a->images);
     dc_mem_free(&a->slots);
     dc_mem_free(&a->total);
@@ -73,17 +74,19 @@ out:
     return st;
 }
 
-static dc_status kmeans_init(dc_km_restarts *a, const dc_rows *rows, const dc_kmeans_config *cfg, int64_t pass_doubles)
+static dc_status kmeans_init(dc_km_restarts *a, const dc_rows *rows, const dc_kmeans_config *cfg, dc_km_limits limits)
 {
     dc_status st = DC_OK;
     const dc_part *part = rows->part;
     *a = (dc_km_restarts){.cfg = cfg, .K = cfg->K, .d = rows->d, .R = cfg->n_init, .active = cfg->n_init};
-    a->pass_doubles = pass_doubles;
+    a->pass_doubles = limits.pass_doubles ? limits.pass_doubles : DC_KM_PASS_DOUBLES;
     dc_km_watch_init(&a->watch, cfg);
+    if (limits.part > 0) a->watch.part = limits.part;
     const size_t R = (size_t)a->R, K = (size_t)a->K, d = (size_t)a->d;
-    const size_t one = dc_mul_size(K, d + 1), pass = DC_MAX(one, DC_MIN(dc_mul_size(R, one), (size_t)pass_doubles));
+    const size_t one = dc_mul_size(K, d + 1), pass = DC_MAX(one, DC_MIN(dc_mul_size(R, one), (size_t)a->pass_doubles));
     DC_TRY(dc_km_tiles_init(&a->tiles, rows, a->K, cfg->n_init));
     DC_TRY(dc_mem_alloc(&a->centers, R * K, d * sizeof *a->centers, "k-means centres of all restarts"));
+    DC_TRY(dc_mem_alloc_pages(&a->next, K * d, sizeof *a->next, "k-means centres of a restart"));
     DC_TRY(dc_km_runs_init(&a->images, &a->tiles, (int64_t)(pass / (d + 1)), a->K));
     DC_TRY(dc_mem_alloc(&a->slots, R, sizeof *a->slots, "k-means restarts"));
     DC_TRY(dc_mem_alloc_pages(&a->total, pass, sizeof *a->total, "k-means sums"));
@@ -118,9 +121,11 @@ static dc_status center_rows(dc_comm *comm, dc_km_restarts *a)
     const double N = (double)a->tiles.rows->part->N;
     DC_TRY_ALL(comm, dc_sum_create(&columns, a->tiles.rows->part, (size_t)a->d));
     DC_TRY_ALL(comm, dc_sum_create(&squares, a->tiles.rows->part, 1));
-    dc_sum_over_blocks(comm, columns, dc_km_block_columns, &a->tiles, a->total);
+    DC_TRY(dc_km_sum_in_parts(comm, a, 1, "mean of the rows", (dc_km_summing){columns, dc_km_block_columns, &a->tiles},
+                              a->total));
     for (int64_t c = 0; c < a->d; c++) a->tiles.shift[c] = (float)(a->total[c] / N);
-    dc_sum_over_blocks(comm, squares, dc_km_block_squares, &a->tiles, &a->squares);
+    DC_TRY(dc_km_sum_in_parts(comm, a, 1, "variance of the rows",
+                              (dc_km_summing){squares, dc_km_block_squares, &a->tiles}, &a->squares));
     const double variance = a->squares / (N * (double)a->d);
     a->tol = a->cfg->tol * variance;
     a->rounded = a->squares;
@@ -139,13 +144,16 @@ out:
  * is recomputed from the distances. */
 static const double INERTIA_SHARE = 1e-7;
 
-/* Inertia of slot s, from the sums of the last pass. Collective. */
-static double inertia_of(dc_comm *comm, dc_km_restarts *a, int64_t s, const dc_km_sums *sums)
+/* *inertia: that of slot s, from the sums of the last pass. Collective. */
+static dc_status inertia_of(dc_comm *comm, dc_km_restarts *a, int64_t s, const dc_km_sums *sums, double *inertia)
 {
-    const double inertia = dc_km_inertia(a, dc_km_slot_centers(a, s), sums);
-    if (inertia > INERTIA_SHARE * a->rounded) return inertia;
-    dc_km_assign_pass(comm, a, s, NULL, NULL);
-    return a->total_assign[0];
+    dc_status st = DC_OK;
+    *inertia = dc_km_inertia(a, dc_km_slot_centers(a, s), sums);
+    if (*inertia > INERTIA_SHARE * a->rounded) return DC_OK;
+    DC_TRY(dc_km_assign_pass(comm, a, dc_km_slot_centers(a, s), "inertia of a start", NULL, NULL));
+    *inertia = a->total_assign[0];
+out:
+    return st;
 }
 
 /* *out: the slot with the lowest inertia; ties go to the first restart. Collective. */
@@ -159,7 +167,8 @@ static dc_status best_slot(dc_comm *comm, dc_km_restarts *a, int64_t *out)
         DC_TRY(dc_km_lloyd_pass(comm, a, s, groups));
         for (int64_t g = 0; g < groups; g++) {
             const dc_km_sums sums = dc_km_sums_of(a, groups, g);
-            const double inertia = inertia_of(comm, a, s + g, &sums);
+            double inertia;
+            DC_TRY(inertia_of(comm, a, s + g, &sums, &inertia));
             const bool first = best >= 0 && inertia == lowest && a->slots[s + g].id < a->slots[best].id;
             if (best >= 0 && !(inertia < lowest) && !first) continue;
             best = s + g;
@@ -182,7 +191,7 @@ static dc_status fill_result(dc_comm *comm, dc_km_restarts *a, dc_kmeans_result 
     out->converged = a->slots[s].converged;
     out->reseeded = a->reseeded;
     memcpy(out->centers, dc_km_slot_centers(a, s), (size_t)(a->K * a->d) * sizeof *out->centers);
-    dc_km_assign_pass(comm, a, s, out->labels, NULL);
+    DC_TRY(dc_km_assign_pass(comm, a, dc_km_slot_centers(a, s), "last labels", out->labels, NULL));
     out->inertia = a->total_assign[0];
     for (int64_t k = 0; k < a->K; k++) out->size[k] = (int64_t)a->total_assign[1 + k];
     if (dc_fault(DC_FAULT_KMEANS_FLIP)) out->centers[0] = nextafterf(out->centers[0], 1);
@@ -202,19 +211,22 @@ static dc_status check_config(const dc_rows *rows, const dc_kmeans_config *cfg)
 }
 
 /* Whether the slots of a checkpoint can be from this run. They must hold each restart once: first those still moving,
- * all after the same number of iterations, then the finished ones. */
+ * all after the same number of iterations, but for a first part that may have done one more; then the finished ones. */
 static bool slots_fit(const dc_km_restarts *a)
 {
     const int64_t most = a->cfg->max_iter_before ? a->cfg->max_iter_before : a->cfg->max_iter;
     if (a->active < 0 || a->active > a->R || a->reseeded < 0) return false;
+    const int64_t all = a->active > 0 ? a->slots[a->active - 1].iterations : 0;
+    bool ahead = true;
     for (int64_t s = 0; s < a->R; s++) {
         const dc_km_slot *x = &a->slots[s];
         for (int64_t t = 0; t < s; t++)
             if (a->slots[t].id == x->id) return false;
-        const bool moves = s < a->active, ends = x->converged == 1 || x->iterations == most;
         if (x->id < 0 || x->id >= a->R || x->iterations < 0 || x->iterations > most || (x->converged & ~1))
             return false;
-        if (x->finished != !moves || moves == ends || (moves && x->iterations != a->slots[0].iterations)) return false;
+        ahead = ahead && s < a->active && x->iterations == all + 1;
+        const bool moves = s < a->active && !ahead, ends = x->converged == 1 || x->iterations == most;
+        if (x->finished != ends || (moves && (ends || x->iterations != all)) || (s >= a->active && !ends)) return false;
     }
     return true;
 }
@@ -268,21 +280,23 @@ static void put_on_sphere(float *centers, int64_t n, int64_t d)
 static dc_status start_centers(dc_comm *comm, dc_km_restarts *a, const float *start)
 {
     dc_status st = DC_OK;
-    bool resumed;
+    bool resumed, seeded = false;
     DC_TRY(keep_state(comm, a, a->cfg->state, &resumed));
     if (!start && dc_km_in_rounds(a->cfg, a->tiles.rows->part->N)) {
-        DC_TRY(dc_km_seed_rounds(comm, &a->tiles, &a->watch, resumed, a->centers));
+        DC_TRY(dc_km_seed_rounds(comm, &a->tiles, &a->watch, resumed, a->centers, &seeded));
     } else if (!start && !resumed) {
         DC_TRY(dc_km_seed(comm, &a->tiles, &a->watch, a->centers));
+        seeded = true;
     } else if (start && !resumed) {
         memcpy(a->centers, start, (size_t)(a->R * a->K * a->d) * sizeof *a->centers);
     }
-    if (a->cfg->spherical && !start && a->slots[0].iterations == 0) put_on_sphere(a->centers, a->R * a->K, a->d);
+    if (a->cfg->spherical && seeded) put_on_sphere(a->centers, a->R * a->K, a->d);
+    a->watch.steady = true;
 out:
     return st;
 }
 
-dc_status dc_kmeans_from(dc_comm *comm, const dc_rows *rows, const dc_kmeans_config *cfg, int64_t pass_doubles,
+dc_status dc_kmeans_from(dc_comm *comm, const dc_rows *rows, const dc_kmeans_config *cfg, dc_km_limits limits,
                          const float *start, dc_kmeans_result *out)
 {
     dc_status st = DC_OK;
@@ -290,7 +304,7 @@ dc_status dc_kmeans_from(dc_comm *comm, const dc_rows *rows, const dc_kmeans_con
     *out = (dc_kmeans_result){0};
     DC_TRY_ALL(comm, check_config(rows, cfg));
     DC_TRY_ALL(comm, dc_km_result_init(out, rows, cfg->K));
-    DC_TRY_ALL(comm, kmeans_init(&a, rows, cfg, pass_doubles));
+    DC_TRY_ALL(comm, kmeans_init(&a, rows, cfg, limits));
     DC_TRY(center_rows(comm, &a));
     DC_TRY(start_centers(comm, &a, start));
     DC_TRY(dc_km_resize_pass(comm, &a, a.R));
@@ -305,7 +319,7 @@ out:
 
 dc_status dc_kmeans(dc_comm *comm, const dc_rows *rows, const dc_kmeans_config *cfg, dc_kmeans_result *out)
 {
-    const dc_status st = dc_kmeans_from(comm, rows, cfg, DC_KM_PASS_DOUBLES, cfg->first, out);
+    const dc_status st = dc_kmeans_from(comm, rows, cfg, (dc_km_limits){0}, cfg->first, out);
     if (st == DC_OK && !cfg->first && !cfg->quiet)
         dc_log("k-means   best of %d restarts by %s: number %d, %d iterations, inertia %.9g, %lld empty clusters "
                "re-seeded",
@@ -330,7 +344,7 @@ static dc_status measure(dc_km_restarts *a, const dc_rows *rows, const dc_kmeans
     const size_t before = dc_mem_current_bytes(), lazy = dc_mem_lazy_bytes();
     DC_TRY(dc_km_result_init(result, rows, cfg->K));
     out->result_bytes = (double)(dc_mem_current_bytes() - before);
-    DC_TRY(kmeans_init(a, rows, cfg, DC_KM_PASS_DOUBLES));
+    DC_TRY(kmeans_init(a, rows, cfg, (dc_km_limits){0}));
     if (dc_km_in_rounds(cfg, rows->part->N))
         DC_TRY(dc_km_seed_rounds_bytes(&a->tiles, cfg, &seeding, &kept));
     else

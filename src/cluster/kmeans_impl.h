@@ -234,7 +234,8 @@ void dc_km_block_lloyd(void *ctx, const dc_block *block, int thread, double *lea
 typedef struct {
     const dc_kmeans_config *cfg;
     double interval_s, next_s; /* when the log gets the next line */
-    bool steady;               /* what the state keeps is consistent: passes may be left between their parts */
+    double part;               /* products of a row with a centre's value that a thread computes in one part */
+    bool steady;               /* the state keeps what the work needs to go on from here */
 } dc_km_watch;
 void dc_km_watch_init(dc_km_watch *w, const dc_kmeans_config *cfg);
 /* Agrees on requests to save or to stop. Collective. Errors: those of state.h and wish.h. */
@@ -243,9 +244,9 @@ DC_CHECKED dc_status dc_km_poll(dc_comm *comm, const dc_kmeans_config *cfg);
 void dc_km_say(dc_km_watch *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Works on blocks [first, end) of this rank. */
 typedef void (*dc_km_blocks)(void *ctx, size_t first, size_t end);
-/* Has `run` work on all blocks, a part of them at a time, in order. Between the parts it polls, if w->steady, and says
- * where the pass is; what: the pass. m: centres that each row is compared with. Collective. Errors: those of
- * dc_km_poll. */
+/* Has `run` work on all blocks, a part of them at a time, in order. Between the parts it polls (saves only if
+ * w->steady) and says where the pass is; what: the pass. m: centres that each row is compared with. Collective. Errors:
+ * those of dc_km_poll. */
 DC_CHECKED dc_status dc_km_in_parts(dc_comm *comm, dc_km_watch *w, const dc_km_tiles *t, int64_t m, const char *what,
                                     dc_km_blocks run, void *ctx);
 
@@ -315,12 +316,12 @@ int64_t dc_km_walk(const double *mass, int64_t n, int64_t stride, double *rest);
 /* Whether the seeds of this configuration for N rows are found by k-means||. */
 bool dc_km_in_rounds(const dc_kmeans_config *cfg, dc_gidx N);
 /* As dc_km_seed_bytes and dc_km_seed, by k-means||. While it runs, the state of watch->cfg keeps how far it is;
- * *state_bytes: how much that is. resumed: whether the run continues from a checkpoint. Errors: also those of state.h.
- */
+ * *state_bytes: how much that is. resumed: whether the run continues from a checkpoint; *seeded: whether the centres
+ * were not complete in it. Errors: also those of state.h. */
 DC_CHECKED dc_status dc_km_seed_rounds_bytes(const dc_km_tiles *tiles, const dc_kmeans_config *cfg, size_t *bytes,
                                              double *state_bytes);
 DC_CHECKED dc_status dc_km_seed_rounds(dc_comm *comm, const dc_km_tiles *tiles, dc_km_watch *watch, bool resumed,
-                                       float *centers);
+                                       float *centers, bool *seeded);
 
 /* The nearest candidate of each row and its distance, in units of the image. leaf[0]: sum of d_min. */
 typedef struct {
@@ -404,10 +405,14 @@ void dc_km_pick_lower_blocks(const dc_km_pick *p);
 
 /* Room for the result of K clusters. Local. */
 DC_CHECKED dc_status dc_km_result_init(dc_kmeans_result *out, const dc_rows *rows, int64_t K);
-/* dc_kmeans() with a given limit on the doubles in one reduction, and with the first centres `start` [n_init x K x d]
- * unless that is NULL. */
+/* What tests set lower. */
+typedef struct {
+    int64_t pass_doubles; /* most in one reduction; 0: DC_KM_PASS_DOUBLES */
+    double part;          /* of dc_km_watch; 0: the usual one */
+} dc_km_limits;
+/* dc_kmeans() with these limits, and with the first centres `start` [n_init x K x d] unless that is NULL. */
 DC_CHECKED dc_status dc_kmeans_from(dc_comm *comm, const dc_rows *rows, const dc_kmeans_config *cfg,
-                                    int64_t pass_doubles, const float *start, dc_kmeans_result *out);
+                                    dc_km_limits limits, const float *start, dc_kmeans_result *out);
 
 /* ---- Restarts and their iterations (kmeans_lloyd.c) ------------------------------------------------------------- */
 
@@ -428,6 +433,7 @@ typedef struct {
     dc_km_far_row *row; /* [room], owned */
     int64_t n, room;
     dc_km_far_row last; /* rows outside come after it */
+    int64_t next_row;   /* the pool is being filled, and this row is the next; -1: it is filled */
     int64_t *moved;     /* [K] clusters whose centres have moved, owned */
 } dc_km_far;
 
@@ -435,13 +441,14 @@ typedef struct {
     const dc_kmeans_config *cfg;
     dc_km_tiles tiles;
     int64_t K, d, R;
-    double squares;       /* sum over all rows of |x - shift|^2 */
-    double rounded;       /* what the rounding of an inertia is a share of: these, or for sparse rows sum |x|^2 */
-    double tol;           /* limit on the squared shift of the centres of one restart */
-    float *centers;       /* [R x K x d] by slot, in the coordinates of the rows */
-    dc_km_centers images; /* images of the centres of one pass */
-    dc_km_slot *slots;    /* [R] */
-    int64_t active;
+    double squares;        /* sum over all rows of |x - shift|^2 */
+    double rounded;        /* what the rounding of an inertia is a share of: these, or for sparse rows sum |x|^2 */
+    double tol;            /* limit on the squared shift of the centres of one restart */
+    float *centers;        /* [R x K x d] by slot, in the coordinates of the rows */
+    float *next;           /* [K x d] those of a slot whose empty clusters look for rows */
+    dc_km_centers images;  /* images of the centres of one pass */
+    dc_km_slot *slots;     /* [R] */
+    int64_t active;        /* if a first part of them has done an iteration more, the others take their turns */
     int64_t pass_doubles;  /* most doubles in one reduction */
     int64_t per_pass;      /* restarts in one reduction */
     int64_t piece;         /* clusters summed together, if not all of a restart are, else 0 */
@@ -469,13 +476,23 @@ dc_km_sums dc_km_sums_of(const dc_km_restarts *a, int64_t groups, int64_t g);
 float *dc_km_slot_centers(const dc_km_restarts *a, int64_t s);
 /* Puts the sums and counts of slots [s, s + groups) into a->total. Collective. Errors: those of dc_km_poll. */
 DC_CHECKED dc_status dc_km_lloyd_pass(dc_comm *comm, dc_km_restarts *a, int64_t s, int64_t groups);
-/* Finds the nearest centre of slot s for every row; puts inertia and sizes into a->total_assign. label, distance: as in
- * dc_km_assign. Collective. */
-void dc_km_assign_pass(dc_comm *comm, dc_km_restarts *a, int64_t s, int32_t *label, float *distance);
+/* A sum over all rows, a part of them at a time. m, what, errors: as in dc_km_in_parts. Collective. */
+typedef struct {
+    dc_sum *sum;
+    dc_block_kernel kernel;
+    void *ctx;
+} dc_km_summing;
+DC_CHECKED dc_status dc_km_sum_in_parts(dc_comm *comm, dc_km_restarts *a, int64_t m, const char *what, dc_km_summing s,
+                                        double *total);
+/* Finds the nearest of the centres [K x d] for every row; puts inertia and sizes into a->total_assign. what: for the
+ * log; label, distance: as in dc_km_assign. Collective. Errors: those of dc_km_poll. */
+DC_CHECKED dc_status dc_km_assign_pass(dc_comm *comm, dc_km_restarts *a, const float *centers, const char *what,
+                                       int32_t *label, float *distance);
 /* For each empty cluster of a restart, one after the other: moves its centre to the row that is then farthest from its
- * nearest centre (kmeans_reseed.c). Returns how many it moved; the rest stay if all rows lie on centres. a->distance
- * holds the distances of the rows to the centres [K x d]; counts[K]: sizes. Collective. */
-int64_t dc_km_reseed(dc_comm *comm, dc_km_restarts *a, float *centers, const double *counts);
+ * nearest centre (kmeans_reseed.c). *moved: how many; the rest stay if all rows lie on centres. a->distance holds the
+ * distances of the rows to the centres [K x d]; counts[K]: sizes. Collective. Errors: those of dc_km_poll. */
+DC_CHECKED dc_status dc_km_reseed(dc_comm *comm, dc_km_restarts *a, float *centers, const double *counts,
+                                  int64_t *moved);
 /* Inertia of one restart: sum |x|^2 - 2 sum c.S + sum n |c|^2, all relative to the shift. */
 double dc_km_inertia(const dc_km_restarts *a, const float *centers, const dc_km_sums *sums);
 /* Makes room for `restarts` restarts in one reduction, or for as many as fit. Local. */

@@ -32,6 +32,22 @@ dc_km_sums dc_km_sums_of(const dc_km_restarts *a, int64_t groups, int64_t g)
     return (dc_km_sums){a->turned, count};
 }
 
+static void sum_blocks(void *ctx, size_t first, size_t end)
+{
+    const dc_km_summing *s = ctx;
+    dc_sum_some_blocks(s->sum, first, end, s->kernel, s->ctx);
+}
+
+dc_status dc_km_sum_in_parts(dc_comm *comm, dc_km_restarts *a, int64_t m, const char *what, dc_km_summing s,
+                             double *total)
+{
+    dc_status st = DC_OK;
+    DC_TRY(dc_km_in_parts(comm, &a->watch, &a->tiles, m, what, sum_blocks, &s));
+    dc_sum_total(comm, s.sum, total);
+out:
+    return st;
+}
+
 static void label_blocks(void *ctx, size_t first, size_t end)
 {
     const dc_km_restarts *a = ctx;
@@ -54,7 +70,9 @@ static dc_status labelled_pass(dc_comm *comm, dc_km_restarts *a, const char *wha
     if (a->by_column) dc_csr_sum_total(comm, a->by_column, (size_t)m, dc_km_add_value, &a->labels, a->total);
     for (int64_t k = 0; !a->by_column && k < m; k += a->piece) {
         dc_km_piece ctx = {&a->tiles, a->labels.label, DC_MIN(k, m - a->piece), a->piece};
-        dc_sum_over_blocks(comm, a->sum, dc_km_block_piece, &ctx, a->total + ctx.first * a->d);
+        const dc_km_summing sums = {a->sum, dc_km_block_piece, &ctx};
+        DC_TRY(dc_km_poll(comm, a->cfg));
+        DC_TRY(dc_km_sum_in_parts(comm, a, 1, what, sums, a->total + ctx.first * a->d));
     }
     dc_comm_sum_i64(comm, a->labels.count, (size_t)m);
     for (int64_t k = 0; k < m; k++) count[k] = (double)a->labels.count[k];
@@ -73,17 +91,6 @@ static dc_km_stay *const *stays_of(dc_km_restarts *a, int64_t s, int64_t groups)
     return a->stays;
 }
 
-typedef struct {
-    dc_sum *sum;
-    dc_km_lloyd *pass;
-} summing;
-
-static void sum_blocks(void *ctx, size_t first, size_t end)
-{
-    const summing *s = ctx;
-    dc_sum_some_blocks(s->sum, first, end, dc_km_block_lloyd, s->pass);
-}
-
 dc_status dc_km_lloyd_pass(dc_comm *comm, dc_km_restarts *a, int64_t s, int64_t groups)
 {
     dc_status st = DC_OK;
@@ -98,19 +105,21 @@ dc_status dc_km_lloyd_pass(dc_comm *comm, dc_km_restarts *a, int64_t s, int64_t 
     if (a->by_column || a->piece) {
         DC_TRY(labelled_pass(comm, a, what, groups, ctx.stay));
     } else {
-        DC_TRY(dc_km_in_parts(comm, &a->watch, &a->tiles, groups * a->K, what, sum_blocks, &(summing){a->sum, &ctx}));
-        dc_sum_total(comm, a->sum, a->total);
+        const dc_km_summing sums = {a->sum, dc_km_block_lloyd, &ctx};
+        DC_TRY(dc_km_sum_in_parts(comm, a, groups * a->K, what, sums, a->total));
     }
     for (int64_t g = 0; ctx.stay && g < groups; g++) dc_km_stay_judge(a->stays[g]);
 out:
     return st;
 }
 
-void dc_km_assign_pass(dc_comm *comm, dc_km_restarts *a, int64_t s, int32_t *label, float *distance)
+dc_status dc_km_assign_pass(dc_comm *comm, dc_km_restarts *a, const float *centers, const char *what, int32_t *label,
+                            float *distance)
 {
-    dc_km_project(&a->tiles, dc_km_slot_centers(a, s), a->K, &a->images);
+    dc_km_project(&a->tiles, centers, a->K, &a->images);
     dc_km_assign ctx = {&a->tiles, &a->images, label, distance};
-    dc_sum_over_blocks(comm, a->sum_assign, dc_km_block_assign, &ctx, a->total_assign);
+    const dc_km_summing sizes = {a->sum_assign, dc_km_block_assign, &ctx};
+    return dc_km_sum_in_parts(comm, a, a->K, what, sizes, a->total_assign);
 }
 
 double dc_km_inertia(const dc_km_restarts *a, const float *centers, const dc_km_sums *sums)
@@ -163,22 +172,38 @@ static bool any_empty(const double *counts, int64_t K)
     return false;
 }
 
-/* Gives empty clusters of slot s new centres; returns how many. Collective. */
-static int64_t reseed(dc_comm *comm, dc_km_restarts *a, int64_t s, const double *counts)
+/* Moves the centres of slot s to their means and gives empty clusters new ones. Until all are known, the slot keeps its
+ * centres. *moved: how many of the new ones. Collective. Errors: those of dc_km_poll. */
+static dc_status move_and_reseed(dc_comm *comm, dc_km_restarts *a, int64_t s, const dc_km_sums *sums, double *shift,
+                                 int64_t *moved)
 {
-    if (!any_empty(counts, a->K)) return 0;
-    dc_km_assign_pass(comm, a, s, NULL, a->distance);
-    return dc_km_reseed(comm, a, dc_km_slot_centers(a, s), counts);
+    dc_status st = DC_OK;
+    const size_t bytes = (size_t)(a->K * a->d) * sizeof *a->next;
+    memcpy(a->next, dc_km_slot_centers(a, s), bytes);
+    *shift = move_centers(a, a->next, sums);
+    DC_TRY(dc_km_assign_pass(comm, a, a->next, "rows for empty clusters", NULL, a->distance));
+    DC_TRY(dc_km_reseed(comm, a, a->next, sums->count, moved));
+    memcpy(dc_km_slot_centers(a, s), a->next, bytes);
+out:
+    return st;
 }
 
-static void update_slot(dc_comm *comm, dc_km_restarts *a, int64_t s, const dc_km_sums *sums)
+/* Collective. Errors: those of dc_km_poll. */
+static dc_status update_slot(dc_comm *comm, dc_km_restarts *a, int64_t s, const dc_km_sums *sums)
 {
-    const double shift = move_centers(a, dc_km_slot_centers(a, s), sums);
-    const int64_t moved = reseed(comm, a, s, sums->count);
+    dc_status st = DC_OK;
+    double shift;
+    int64_t moved = 0;
+    if (any_empty(sums->count, a->K))
+        DC_TRY(move_and_reseed(comm, a, s, sums, &shift, &moved));
+    else
+        shift = move_centers(a, dc_km_slot_centers(a, s), sums);
     a->reseeded += moved;
     a->slots[s].iterations++;
     a->slots[s].converged = shift <= a->tol && moved == 0;
     a->slots[s].finished = a->slots[s].converged || a->slots[s].iterations >= a->cfg->max_iter;
+out:
+    return st;
 }
 
 static void swap_bytes(void *a, void *b, size_t bytes)
@@ -200,31 +225,38 @@ static void swap_slots(dc_km_restarts *a, int64_t s, int64_t t)
 
 void dc_km_wake(dc_km_restarts *a)
 {
-    for (int64_t s = a->active; s < a->R; s++) {
+    for (int64_t s = 0; s < a->R; s++) {
         dc_km_slot *slot = &a->slots[s];
         if (slot->converged || slot->iterations >= a->cfg->max_iter) continue;
         slot->finished = 0;
-        swap_slots(a, s, a->active++);
+        if (s >= a->active) swap_slots(a, s, a->active++);
     }
 }
 
-/* One iteration of all active restarts. Collective. */
+/* Iterations that all active restarts have done. */
+static int64_t iterations_of_all(const dc_km_restarts *a)
+{
+    return a->slots[a->active - 1].iterations;
+}
+
+/* One iteration of all active restarts, or the rest of one. Collective. */
 static dc_status iterate(dc_comm *comm, dc_km_restarts *a)
 {
     dc_status st = DC_OK;
-    for (int64_t s = 0; s < a->active; s += a->per_pass) {
-        const int64_t groups = DC_MIN(a->per_pass, a->active - s);
-        a->watch.steady = s == 0;
+    int64_t s = 0;
+    while (a->slots[s].iterations > iterations_of_all(a)) s++;
+    for (int64_t groups; s < a->active; s += groups) {
+        groups = DC_MIN(a->per_pass, a->active - s);
         DC_TRY(dc_km_lloyd_pass(comm, a, s, groups));
         for (int64_t g = 0; g < groups; g++) {
             const dc_km_sums sums = dc_km_sums_of(a, groups, g);
-            update_slot(comm, a, s + g, &sums);
+            DC_TRY(update_slot(comm, a, s + g, &sums));
         }
+        if (s + groups < a->active) DC_TRY(dc_km_poll(comm, a->cfg));
     }
-    for (int64_t s = a->active - 1; s >= 0; s--)
+    for (s = a->active - 1; s >= 0; s--)
         if (a->slots[s].finished) swap_slots(a, s, --a->active);
 out:
-    a->watch.steady = false;
     return st;
 }
 
@@ -279,11 +311,9 @@ dc_status dc_km_resize_pass(dc_comm *comm, dc_km_restarts *a, int64_t restarts)
     return dc_agree(comm, dc_km_make_pass(a, restarts));
 }
 
-/* Whether restarts are left to iterate. Slot 0 stands for all, because all active restarts have done the same number of
- * iterations. */
 static bool unfinished(const dc_km_restarts *a)
 {
-    return a->active > 0 && a->slots[0].iterations < a->cfg->max_iter;
+    return a->active > 0 && iterations_of_all(a) < a->cfg->max_iter;
 }
 
 /* Iterates all restarts until they are finished. The reduction is made shorter when the active restarts fill no more
@@ -294,7 +324,7 @@ dc_status dc_km_iterate_all(dc_comm *comm, dc_km_restarts *a)
     dc_state *state = a->cfg->state;
     if (!unfinished(a)) return DC_OK;
     while (unfinished(a)) {
-        dc_state_at(state, dc_state_phase(state), a->slots[0].iterations);
+        dc_state_at(state, dc_state_phase(state), iterations_of_all(a));
         DC_TRY(iterate(comm, a));
         if (a->active > 0 && a->active <= a->per_pass / 2) DC_TRY(dc_km_resize_pass(comm, a, a->active));
         if (unfinished(a)) DC_TRY(dc_km_poll(comm, a->cfg));

@@ -337,7 +337,8 @@ out:
     return st;
 }
 
-dc_status dc_km_seed_rounds(dc_comm *comm, const dc_km_tiles *tiles, dc_km_watch *watch, bool resumed, float *centers)
+dc_status dc_km_seed_rounds(dc_comm *comm, const dc_km_tiles *tiles, dc_km_watch *watch, bool resumed, float *centers,
+                            bool *seeded)
 {
     dc_status st = DC_OK;
     seeding s;
@@ -347,6 +348,7 @@ dc_status dc_km_seed_rounds(dc_comm *comm, const dc_km_tiles *tiles, dc_km_watch
     s.watch = watch;
     watch->steady = true;
     DC_TRY(keep_state(comm, &s, cfg->state, resumed, &done));
+    *seeded = !done;
     while (!done) {
         if (!s.at.weighted) DC_TRY(find_candidates(comm, &s));
         DC_TRY(choose(comm, &s, centers + s.at.restart * s.K * s.d));
