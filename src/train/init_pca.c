@@ -142,7 +142,8 @@ static void set_layer(const dc_model *m, int l, const dc_principal *p)
 
 /* ---- All layers -------------------------------------------------------------------------------------------------- */
 
-bool dc_init_is_pca(const dc_net *net, int l, dc_init init)
+/* Whether the scheme of encoder layer l is pca. */
+static bool is_pca(const dc_net *net, int l, dc_init init)
 {
     const dc_layer *layer = &net->layer[l];
     return (layer->rules.has_init ? layer->rules.init : init) == DC_INIT_PCA;
@@ -206,7 +207,7 @@ dc_status dc_model_init_pca(dc_comm *comm, dc_model *m, dc_init init)
     dc_status st = DC_OK;
     bool any = false;
     for (int l = 0; l < m->net->n_encoder; l++)
-        if (dc_init_is_pca(m->net, l, init)) {
+        if (is_pca(m->net, l, init)) {
             any = true;
             DC_TRY(init_layer(comm, m, l));
         }
@@ -233,8 +234,7 @@ void dc_model_init_needs(const dc_model *sketch, dc_init init, double *work, dou
         const dc_layer *layer = &net->layer[l];
         const dc_part *part = &sketch->data->part;
         const int64_t k = directions_of(layer);
-        if (!dc_init_is_pca(net, l, init) || dc_layer_has_window(layer) || !dc_principal_fits(part->N, layer->in))
-            continue;
+        if (!is_pca(net, l, init) || dc_layer_has_window(layer) || !dc_principal_fits(part->N, layer->in)) continue;
         const double here = dc_principal_bytes(part, layer->in, k);
         *work = DC_MAX(*work, here + tiles_bytes(net, l));
         *root = DC_MAX(*root, dc_principal_root_bytes(part, layer->in, k));
