@@ -1,7 +1,8 @@
 /* A sweep over numbers of clusters finds the number that was planted, in three kinds of data: round Gaussian groups,
  * groups of unequal sizes and spreads, and cubes on a grid; on all rows and on a sample of them. The table has the same
  * bits on any number of ranks and threads, whether the rows are an array or come in pieces; figures without a sample
- * are those of the whole. Wrong numbers are refused. Fixed seeds. ranks: 1 3  ranks_long: 2 5 threads: 1 2 */
+ * are those of the whole. Wrong numbers are refused; a failure names its number. Fixed seeds. ranks: 1 3  ranks_long: 2
+ * 5 threads: 1 2 */
 #include <omp.h>
 
 #include "check.h"
@@ -113,6 +114,33 @@ static void sweep(dc_comm *comm, const problem *p, int64_t sample, bool in_piece
     CHECK_OK(dc_sweep_run(comm, in_pieces ? &pieces : &array, &cfg, out));
 }
 
+static dc_status fail_at_4(dc_comm *comm, const void *ctx, const dc_rows *rows, const dc_sweep_task *task,
+                           dc_sweep_fit *out)
+{
+    if (task->K == 4 && (task->n_init == 0) == (ctx == NULL))
+        return DC_FAIL(DC_ERR_NUMERIC, "a covariance is singular");
+    const dc_method_env env = {.kmeans = {.n_init = 1, .max_iter = 20, .tol = 1e-4}};
+    return fit(comm, &env, rows, task, out);
+}
+
+/* Of all rows, and of a subsample. */
+static void check_failure(dc_comm *comm, const problem *p)
+{
+    static dc_sweep out;
+    dc_part part;
+    CHECK_OK(dc_part_init(&part, p->N, SHARDS, dc_comm_size(comm), dc_comm_rank(comm)));
+    const dc_rows rows = {.part = &part, .d = p->d, .X = p->X + part.row_lo * p->d};
+    for (int i = 0; i < 2; i++) {
+        const dc_sweep_method method = {fail_at_4, i == 0 ? NULL : p};
+        const dc_sweep_config cfg = config(&method, p->N);
+        CHECK_OK(dc_sweep_keep(comm, &cfg, p->N, &out));
+        CHECK_STATUS(dc_sweep_run(comm, &rows, &cfg, &out), DC_ERR_NUMERIC);
+        CHECK_TEXT_HAS(dc_error_text(), i == 0 ? "4 clusters: " : "4 clusters of a subsample: ");
+        CHECK_TEXT_HAS(dc_error_text(), "a covariance is singular");
+        dc_error_clear();
+    }
+}
+
 static void check_problem(dc_comm *comm, dc_comm *alone, const problem *p)
 {
     static dc_sweep one, all;
@@ -166,6 +194,7 @@ int main(void)
     make_cubes(&p[2]);
     for (int i = 0; i < N_KINDS; i++) check_problem(comm, &alone, &p[i]);
     check_sample(comm, &p[1]);
+    check_failure(comm, &p[2]);
     check_refusals();
     CHECK(dc_mem_live_count() == held);
     return check_done_all(&comm);

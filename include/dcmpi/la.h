@@ -73,7 +73,9 @@ void dc_orient(int64_t n, double *x);
  * of rows, and of what these leave. Threaded; the bits do not depend on the number of threads. Call it outside parallel
  * regions. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_orthonormalize(int64_t m, int64_t n, double *A);
-/* Memory that it takes besides A. */
+/* The same to about 1e-5, in half the time. */
+DC_CHECKED dc_status dc_orthonormalize_nearly(int64_t m, int64_t n, double *A);
+/* Memory that they take besides A. */
 double dc_orthonormalize_bytes(int64_t m, int64_t n);
 /* R[n x n]: the upper triangle of A = QR for A[m x n], row-major, m >= 0, which is overwritten; rows that A has too few
  * of are zeros. R may be A if there is room for n rows. work[dc_qr_work(n)]. In the calling thread alone. */

@@ -35,7 +35,8 @@ typedef struct {
  * The products X'(XW) are sums of integers: each term is rounded to a multiple of a unit so small that 63 bits hold any
  * sum, so that the order of additions does not matter and no tree of large vectors is needed. The unit is 2^-60 of a
  * bound, |X|_F^2. So the subspace is right to about sqrt(N d k) 2^-60 |X|_F^2 / value^2: for the rows of a million
- * documents, 1e-8 for a direction with a millionth of the squares of all values. */
+ * documents, 1e-8 for a direction with a millionth of the squares of all values. Sparse rows are multiplied by
+ * directions that are rounded to floats, until the last time; what that adds outside the subspace is less than it. */
 DC_CHECKED dc_status dc_singular_create(dc_comm *comm, const dc_rows *rows, const dc_singular_wanted *wanted,
                                         dc_singular *out);
 void dc_singular_release(dc_singular *s);

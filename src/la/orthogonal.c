@@ -230,11 +230,11 @@ static void divide(int64_t m, int64_t n, const double *R, double *A)
     }
 }
 
-/* By Cholesky, twice, because the first time the error grows with the condition of A (Yamamoto and others 2015). False
- * if that is too bad: then A has still the same span. */
-static bool divide_twice(int64_t m, int64_t n, double *A, double *G, double *length)
+/* By Cholesky. After one pass the error grows with the condition of A, after two it is rounding (Yamamoto and others
+ * 2015). False if that is too bad: then A has still the same span. */
+static bool divide_often(int passes, int64_t m, int64_t n, double *A, double *G, double *length)
 {
-    for (int pass = 0; pass < 2; pass++) {
+    for (int pass = 0; pass < passes; pass++) {
         take_gram(m, n, A, G);
         if (!factor_gram(n, G, length)) return false;
         divide(m, n, G, A);
@@ -242,7 +242,7 @@ static bool divide_twice(int64_t m, int64_t n, double *A, double *G, double *len
     return true;
 }
 
-dc_status dc_orthonormalize(int64_t m, int64_t n, double *A)
+static dc_status orthonormalize(int passes, int64_t m, int64_t n, double *A)
 {
     dc_status st = DC_OK;
     double *G = NULL;
@@ -251,12 +251,22 @@ dc_status dc_orthonormalize(int64_t m, int64_t n, double *A)
     const size_t square = dc_mul_size((size_t)n, (size_t)n);
     DC_TRY(dc_mem_alloc_raw(&G, dc_mul_size((size_t)piece_count(m, n), square) + (size_t)n, sizeof *G,
                             "an orthonormal basis"));
-    if (divide_twice(m, n, A, G, G + (size_t)piece_count(m, n) * square)) goto out;
+    if (divide_often(passes, m, n, A, G, G + (size_t)piece_count(m, n) * square)) goto out;
     dc_mem_free(&G);
     st = reflect_all(m, n, A);
 out:
     dc_mem_free(&G);
     return st;
+}
+
+dc_status dc_orthonormalize(int64_t m, int64_t n, double *A)
+{
+    return orthonormalize(2, m, n, A);
+}
+
+dc_status dc_orthonormalize_nearly(int64_t m, int64_t n, double *A)
+{
+    return orthonormalize(1, m, n, A);
 }
 
 double dc_orthonormalize_bytes(int64_t m, int64_t n)

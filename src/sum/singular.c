@@ -94,8 +94,23 @@ static dc_status take_dense(dc_singular_pass *p)
     const size_t d = (size_t)p->rows->d, tile = (size_t)dc_singular_tile(p->rows->d);
     const size_t tiles = dc_mul_size((size_t)omp_get_max_threads() * tile, d);
     DC_TRY(dc_mem_alloc_raw(&p->X, (size_t)dc_singular_chunk(p->rows), d * sizeof *p->X, "singular vectors"));
+    DC_TRY(
+        dc_mem_alloc_raw(&p->Y, (size_t)dc_singular_chunk(p->rows), (size_t)p->l * sizeof *p->Y, "singular vectors"));
     DC_TRY(dc_mem_alloc_raw(&p->row, p->rows->X ? 0 : tiles, sizeof *p->row, "singular vectors"));
     DC_TRY(dc_mem_alloc_raw(&p->x, tiles, sizeof *p->x, "singular vectors"));
+out:
+    return st;
+}
+
+static dc_status take_sparse(dc_singular_pass *p)
+{
+    dc_status st = DC_OK;
+    const size_t d = (size_t)p->rows->d, l = (size_t)p->l;
+    DC_TRY(dc_mem_alloc_raw(&p->rough, d, dc_mul_size(l, sizeof *p->rough), "singular vectors"));
+    DC_TRY(dc_mem_alloc(&p->offset, l, sizeof *p->offset, "singular vectors"));
+    DC_TRY(
+        dc_mem_alloc_raw(&p->y_rough, (size_t)dc_singular_chunk(p->rows), l * sizeof *p->y_rough, "singular vectors"));
+    dc_singular_cut(p, p->G);
 out:
     return st;
 }
@@ -108,15 +123,10 @@ static dc_status take_memory(dc_singular_pass *p)
     p->ranges = dc_int((int64_t)(threads == 1 ? 1 : RANGES_PER_THREAD * threads));
     DC_TRY(dc_mem_alloc(&p->W, d, dc_mul_size(l, sizeof *p->W), "singular vectors"));
     DC_TRY(dc_mem_alloc_raw(&p->G, d + 1, dc_mul_size(l, sizeof *p->G), "singular vectors"));
-    DC_TRY(dc_mem_alloc(&p->offset, l, sizeof *p->offset, "singular vectors"));
-    DC_TRY(dc_mem_alloc_raw(&p->Y, (size_t)dc_singular_chunk(p->rows), l * sizeof *p->Y, "singular vectors"));
     DC_TRY(dc_mem_alloc_raw(&p->y, threads * rows, dc_mul_size(l, sizeof *p->y), "singular vectors"));
     DC_TRY(dc_mem_alloc_raw(&p->work, threads, (size_t)dc_qr_work(p->l) * sizeof *p->work, "singular vectors"));
     DC_TRY(dc_mem_alloc(&p->range, (size_t)p->ranges + 1, sizeof *p->range, "singular vectors"));
-    if (p->rows->csr)
-        dc_singular_cut(p, p->G);
-    else
-        DC_TRY(take_dense(p));
+    st = p->rows->csr ? take_sparse(p) : take_dense(p);
 out:
     return st;
 }
@@ -125,8 +135,10 @@ static void release(dc_singular_pass *p)
 {
     dc_mem_free(&p->W);
     dc_mem_free(&p->G);
+    dc_mem_free(&p->rough);
     dc_mem_free(&p->offset);
     dc_mem_free(&p->Y);
+    dc_mem_free(&p->y_rough);
     dc_mem_free(&p->X);
     dc_mem_free(&p->row);
     dc_mem_free(&p->x);
@@ -137,15 +149,19 @@ static void release(dc_singular_pass *p)
 
 /* ---- Iteration --------------------------------------------------------------------------------------------------- */
 
-/* Makes the directions orthogonal and sends them to all ranks. */
-static dc_status spread_orthogonal(dc_comm *comm, dc_singular_pass *p)
+/* Makes the directions orthogonal and sends them to all ranks. Before the last time it is enough that they span their
+ * space well. */
+static dc_status spread_orthogonal(dc_comm *comm, dc_singular_pass *p, bool last)
 {
     dc_status st = DC_OK;
     const int64_t d = p->rows->d, l = p->l;
-    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_orthonormalize(d, l, p->W) : DC_OK);
+    dc_status (*const turn)(int64_t, int64_t, double *) = last ? dc_orthonormalize : dc_orthonormalize_nearly;
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? turn(d, l, p->W) : DC_OK);
     dc_comm_bcast(comm, p->W, (size_t)(d * l) * sizeof *p->W, 0);
+    if (!p->rows->csr) goto out;
+    if (!last) dc_singular_round(p);
     for (int64_t j = 0; j < l; j++) p->offset[j] = 0;
-    for (int64_t c = 0; p->mean && p->rows->csr && c < d; c++)
+    for (int64_t c = 0; p->mean && c < d; c++)
         for (int64_t j = 0; j < l; j++) p->offset[j] += p->mean[c] * p->W[c * l + j];
 out:
     return st;
@@ -155,14 +171,15 @@ static dc_status iterate(dc_comm *comm, dc_singular_pass *p, uint64_t seed, dc_s
 {
     dc_status st = DC_OK;
     const int64_t d = p->rows->d, l = p->l;
+    const int iterations = l < d ? ITERATIONS : 0; /* d directions are all there are */
     dc_singular_fill(seed, d, l, p->W);
-    DC_TRY(spread_orthogonal(comm, p));
-    for (int i = 0; l < d && i < ITERATIONS; i++) { /* d directions are all there are */
+    DC_TRY(spread_orthogonal(comm, p, iterations == 0));
+    for (int i = 0; i < iterations; i++) {
         DC_TRY(dc_wish_poll_stop(comm));
         dc_singular_products(p);
         dc_comm_sum_i64(comm, p->G, (size_t)((d + 1) * l));
         dc_singular_next(p);
-        DC_TRY(spread_orthogonal(comm, p));
+        DC_TRY(spread_orthogonal(comm, p, i + 1 == iterations));
         out->passes++;
     }
     st = dc_wish_poll_stop(comm);
@@ -284,7 +301,8 @@ double dc_singular_bytes(const dc_part *part, int64_t d, int64_t k, bool sparse)
     const double chunk = (double)dc_singular_chunk(&rows), square = (double)l * (double)l;
     const double sums =
         sparse ? dc_sum_bytes(part, 2 * (size_t)d + 1) + 8 * (double)(2 * d) : dc_moments_bytes(part, d);
-    const double both = 8 * (double)l * (double)(2 * d), Y = 8 * chunk * (double)(l + (sparse ? 0 : d));
+    const double both = (double)((sparse ? 4 : 0) + 16) * (double)l * (double)d;
+    const double Y = chunk * (double)(sparse ? 4 * l : 8 * (l + d));
     const double scratch = 8 * omp_get_max_threads() * scratch_doubles(l, tile, d, sparse);
     const double triangles =
         8 * (3 * square + (double)(3 * l + dc_qr_work(l))) + dc_sum_ruled_bytes(part, (size_t)(l * l));

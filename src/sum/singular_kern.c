@@ -1,6 +1,10 @@
 /* Products of all rows with a few directions, in double. The rows go by in chunks: first their products with the
  * directions, each row by one thread; then the products of these with the columns, each column by one thread. Terms of
- * sparse rows, and sums over a chunk of dense rows, are rounded to whole units before they are added. */
+ * sparse rows, and sums over a chunk of dense rows, are rounded to whole units before they are added.
+ *
+ * Sparse rows pick directions all over a matrix that no cache holds, so these, and what they give, are floats: another
+ * basis of nearly the same space. What rounding adds to it outside the space is multiplied by X'X once more; within it,
+ * it does not matter. */
 #include "singular_kern.h"
 
 #include <math.h>
@@ -47,6 +51,29 @@ static void multiply_sparse(const dc_singular_pass *p, int64_t i, double *restri
     }
 }
 
+/* Asks for a row of a matrix that is needed AHEAD values later: rows of such a matrix come from far away. */
+enum { AHEAD = 4, LINE = 64 };
+static void fetch(const void *row, size_t bytes)
+{
+    for (size_t at = 0; at < bytes; at += LINE) __builtin_prefetch((const char *)row + at);
+}
+
+/* The same in floats of the rounded directions; y[l]: scratch. */
+static void multiply_rough(const dc_singular_pass *p, int64_t i, double *restrict y, float *restrict out)
+{
+    const dc_csr *m = p->rows->csr;
+    const int64_t l = p->l;
+    for (int64_t j = 0; j < l; j++) y[j] = p->mean ? -p->offset[j] : 0;
+    for (int64_t e = m->ptr[i]; e < m->ptr[i + 1]; e++) {
+        const double v = (double)dc_csr_value(m, i, e);
+        if (e + AHEAD < m->ptr[m->n]) fetch(p->rough + (int64_t)m->col[e + AHEAD] * l, (size_t)l * sizeof *p->rough);
+        const float *restrict w = p->rough + (int64_t)m->col[e] * l;
+#pragma omp simd
+        for (int64_t j = 0; j < l; j++) y[j] += v * (double)w[j];
+    }
+    for (int64_t j = 0; j < l; j++) out[j] = (float)y[j];
+}
+
 /* x[n x d] = rows [lo, lo + n) of dense data, minus the mean. */
 static void read_dense(const dc_singular_pass *p, int64_t lo, int64_t n, double *restrict x)
 {
@@ -81,6 +108,12 @@ static void add_units(int64_t n, double f, const double *restrict y, int64_t *re
     for (int64_t j = 0; j < n; j++) G[j] += (int64_t)(f * y[j] + copysign(0.5, f * y[j]));
 }
 
+static void add_rough(int64_t n, double f, const float *restrict y, int64_t *restrict G)
+{
+#pragma omp simd
+    for (int64_t j = 0; j < n; j++) G[j] += (int64_t)(f * (double)y[j] + copysign(0.5, f * (double)y[j]));
+}
+
 static void products_dense(dc_singular_pass *p, int64_t lo, int64_t n)
 {
     const int64_t d = p->rows->d, l = p->l, tile = dc_singular_tile(d);
@@ -111,16 +144,18 @@ static void products_sparse(dc_singular_pass *p, int64_t lo, int64_t n)
 #pragma omp parallel
     {
 #pragma omp for schedule(dynamic, 16)
-        for (int64_t i = 0; i < n; i++) multiply_sparse(p, lo + i, p->Y + i * l);
+        for (int64_t i = 0; i < n; i++) multiply_rough(p, lo + i, p->y + omp_get_thread_num() * l, p->y_rough + i * l);
 #pragma omp for schedule(dynamic)
         for (int r = 0; r <= p->ranges; r++) {
             const int64_t first = r < p->ranges ? p->range[r] : 0, end = r < p->ranges ? p->range[r + 1] : 0;
             for (int64_t i = 0; i < n; i++) {
-                const double *y = p->Y + i * l;
+                const float *y = p->y_rough + i * l;
                 const int64_t stop = m->ptr[lo + i + 1];
-                if (r == p->ranges) add_units(l, per_unit * p->one, y, p->G + m->D * l);
-                for (int64_t e = dc_csr_find(m, lo + i, first); e < stop && m->col[e] < end; e++)
-                    add_units(l, per_unit * (double)dc_csr_value(m, lo + i, e), y, p->G + (int64_t)m->col[e] * l);
+                if (r == p->ranges) add_rough(l, per_unit * p->one, y, p->G + m->D * l);
+                for (int64_t e = dc_csr_find(m, lo + i, first); e < stop && m->col[e] < end; e++) {
+                    if (e + AHEAD < stop) fetch(p->G + (int64_t)m->col[e + AHEAD] * l, (size_t)l * sizeof *p->G);
+                    add_rough(l, per_unit * (double)dc_csr_value(m, lo + i, e), y, p->G + (int64_t)m->col[e] * l);
+                }
             }
         }
     }
@@ -152,6 +187,16 @@ void dc_singular_cut(dc_singular_pass *p, int64_t *count)
     }
     p->range[0] = 0;
     while (r <= p->ranges) p->range[r++] = m->D;
+}
+
+void dc_singular_round(dc_singular_pass *p)
+{
+    const int64_t n = p->rows->d * p->l;
+#pragma omp parallel for simd schedule(static)
+    for (int64_t i = 0; i < n; i++) {
+        p->rough[i] = (float)p->W[i];
+        p->W[i] = (double)p->rough[i];
+    }
 }
 
 void dc_singular_next(dc_singular_pass *p)

@@ -9,11 +9,13 @@ typedef struct {
     int64_t l;          /* directions */
     const double *mean; /* [d] what is subtracted from the rows, NULL: nothing */
     double *W;          /* [d x l] */
+    float *rough;       /* [d x l] W rounded, sparse rows */
     int64_t *G;         /* [(d + 1) x l] sums in units; its last row: those of the products themselves */
     double unit, one;   /* powers of two; in the last row, `one` stands for 1 */
     /* Scratch: */
-    double *offset; /* [l] mean'W */
-    double *Y;      /* [chunk x l] */
+    double *offset; /* [l] mean'W, sparse rows */
+    double *Y;      /* [chunk x l], dense rows */
+    float *y_rough; /* [chunk x l], sparse rows */
     double *X;      /* [chunk x d], dense rows */
     float *row;     /* [threads x tile x d], dense rows */
     double *x;      /* [threads x tile x d], dense rows: in a block */
@@ -34,8 +36,10 @@ int64_t dc_singular_rows(int64_t l);
 /* Cuts the columns into pass->ranges ranges that hold about as many values of the local rows. count[d]: scratch. */
 void dc_singular_cut(dc_singular_pass *pass, int64_t *count);
 /* G = X'(XW), and the column sums of XW, over the local rows X minus the mean; threaded. Of sparse rows the mean is
- * subtracted only from XW. */
+ * subtracted only from XW, W is `rough`, and XW is rounded to floats. */
 void dc_singular_products(dc_singular_pass *pass);
+/* Rounds W to floats, and keeps them as `rough`; threaded. */
+void dc_singular_round(dc_singular_pass *pass);
 /* W = G in units, minus what the mean of sparse rows leaves; threaded. */
 void dc_singular_next(dc_singular_pass *pass);
 /* leaf[l x l]: the triangle of XW over a block. For dc_sum_blocks(). */

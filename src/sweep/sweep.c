@@ -143,6 +143,17 @@ static double calinski(double inertia, double one, int64_t K, int64_t N)
     return ((one - inertia) / (double)(K - 1)) / (inertia / (double)(N - K));
 }
 
+/* Adds to a failure of the clustering itself for which K it failed. */
+static dc_status name_number(dc_status st, int64_t K, const char *of)
+{
+    char text[DC_ERROR_TEXT_MAX], where[256];
+    if (st != DC_ERR_NUMERIC && st != DC_ERR_DATA) return st;
+    snprintf(where, sizeof where, "%s", dc_error_where());
+    snprintf(text, sizeof text, "%lld clusters%s: %.*s", (long long)K, of, DC_ERROR_TEXT_MAX - 64, dc_error_text());
+    dc_error_set(st, where, text);
+    return st;
+}
+
 /* Clusters all rows into the t-th K. */
 static dc_status cluster(dc_comm *comm, sweep *s, int t)
 {
@@ -153,8 +164,9 @@ static dc_status cluster(dc_comm *comm, sweep *s, int t)
     const double start = dc_clock_now_s();
     double *value = s->out->value[t];
     dc_state_at(cfg->state, "sweep", 0);
-    DC_TRY(cfg->method->fit(comm, cfg->method->ctx, s->rows,
-                            &(dc_sweep_task){.K = K, .seed = cfg->seed, .state = cfg->state}, &fit));
+    st = cfg->method->fit(comm, cfg->method->ctx, s->rows,
+                          &(dc_sweep_task){.K = K, .seed = cfg->seed, .state = cfg->state}, &fit);
+    DC_TRY(name_number(st, K, ""));
     dc_sample_labels(comm, &s->sample, s->rows->part, fit.label, s->own, s->label + t, cfg->n);
     if (cfg->score) DC_TRY(cfg->score(comm, cfg->score_ctx, fit.label, K, value + DC_SWEEP_SCORES));
     value[DC_SWEEP_INERTIA] = fit.inertia;
@@ -174,8 +186,9 @@ static dc_status resample(dc_comm *comm, sweep *s, int t)
 {
     dc_status st = DC_OK;
     double *value = s->out->value[t];
-    DC_TRY(dc_resampling_stability(comm, &s->resampling, s->cfg->K[t], &value[DC_SWEEP_STABILITY],
-                                   &value[DC_SWEEP_STABILITY_SD]));
+    st = dc_resampling_stability(comm, &s->resampling, s->cfg->K[t], &value[DC_SWEEP_STABILITY],
+                                 &value[DC_SWEEP_STABILITY_SD]);
+    DC_TRY(name_number(st, s->cfg->K[t], " of a subsample"));
     dc_log("sweep     K = %lld: stability %.3f, deviation %.3f", (long long)s->cfg->K[t], value[DC_SWEEP_STABILITY],
            value[DC_SWEEP_STABILITY_SD]);
     s->out->done[1] = t + 1;
