@@ -14,7 +14,7 @@
 #include "dcmpi/text.h"
 
 /* Number of leading bytes that tell what a file is: as stored, and expanded. */
-enum { MAGIC_BYTES = 8, PEEKED_BYTES = 512 };
+enum { MAGIC_BYTES = 10, PEEKED_BYTES = 512 };
 
 /* The least room in the window with which every stage can go on: one UTF-8 character. */
 enum { MIN_ROOM = 4 };
@@ -184,12 +184,12 @@ out:
     return st;
 }
 
-/* A file named .gz, .xz or .zst must be compressed in that way. */
+/* A file named .gz, .bz2, .xz or .zst must be compressed in that way. */
 static dc_status check_suffix(const dc_stream *s, const char *kind)
 {
     static const struct {
         const char *suffix, *kind;
-    } suffixes[] = {{".gz", "gzip"}, {".xz", "xz"}, {".zst", "zstd"}};
+    } suffixes[] = {{".gz", "gzip"}, {".bz2", "bzip2"}, {".xz", "xz"}, {".zst", "zstd"}};
     const size_t length = strlen(s->name);
     for (size_t i = 0; i < DC_COUNT_OF(suffixes); i++) {
         const size_t n = strlen(suffixes[i].suffix);
