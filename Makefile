@@ -65,7 +65,7 @@ CODEGEN  = -std=c11 $(OPT) -march=$(ARCH) -ffp-contract=fast -fno-math-errno -fo
 LDFLAGS  = -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 CPPFLAGS = -Iinclude -Isrc -I$(BUILD)/gen $(DEFINES) $(HDF5_CFLAGS)
 CFLAGS   = $(CODEGEN) $(WARNINGS) $(EXTRA_CFLAGS)
-LIBS     = $(HDF5_LIBS) -ldnnl -lopenblas -l$(SCALAPACK) -lyaml -ljansson -lunistring -lz -llzma -lzstd -lxxhash -lhwloc -lm
+LIBS     = $(HDF5_LIBS) -ldnnl -lopenblas -l$(SCALAPACK) -lyaml -ljansson -lunistring -lz -lbz2 -llzma -lzstd -lxxhash -lhwloc -lm
 # Asked once, and only when a recipe needs the answer: `make setup` may have to install pkg-config first.
 HDF5_CFLAGS = $(eval HDF5_CFLAGS := $$(shell $$(PKG_CONFIG) --cflags $$(HDF5_PC)))$(HDF5_CFLAGS)
 # clang-tidy is not mpicc: it needs the include directories that mpicc adds.

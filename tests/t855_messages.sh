@@ -38,6 +38,12 @@ refused 3 "named.h5 has no '/lables' for labels; it has an integer or a text for
 run 0 1 kmeans --input.data=named.h5 --cluster.clusters=3 --run.output=n
 expect_out "NOTE +named.h5 has no labels in /y; if /labels holds labels, input.label_dataset scores" "labels under another name"
 
+# Files of another kind
+py "np.savez('x.npz', X=np.zeros((3, 2)))"
+refused 3 "d1.jsonl is JSON, not .*: if its lines are documents, first dcmpi convert d1.jsonl OUT.h5 --text-column=KEY" \
+    kmeans --input.data=d1.jsonl --cluster.clusters=2 --run.output=x
+refused 3 "x.npz is a zip file, .*numpy.load\('x.npz'\)" predict --model=r/run.h5 --input=x.npz --output=x.h5
+
 # Directories and outputs
 for verb in info check "compare blobs.h5"; do
     # shellcheck disable=SC2086  # a verb and its first file

@@ -66,7 +66,7 @@ PLACES = {
     "libyaml only in src/config": (r"#\s*include\s*<yaml", r"src/config/"),
     "libunistring only in terms/tokens.c": (r"#\s*include\s*<uni(case|type|str|norm)", r"src/terms/tokens\.c"),
     "jansson only in convert/json.c": (r"#\s*include\s*<jansson|\bjson_\w+\s*\(", r"src/convert/json\.c"),
-    "zlib, liblzma, libzstd only in convert/unpack.c, zlib also in io/chunk_filters.c": (r"#\s*include\s*<(zlib|lzma|zstd)", r"src/convert/unpack\.c|src/io/chunk_filters\.c"),
+    "zlib, libbz2, liblzma, libzstd only in convert/unpack.c, zlib also in io/chunk_filters.c": (r"#\s*include\s*<(zlib|bzlib|lzma|zstd)", r"src/convert/unpack\.c|src/io/chunk_filters\.c"),
     "OpenMP loops only in kernels, la, rng": (r"#\s*pragma\s+omp\b", r"src/\w+/\w*_kern\.[ch]|src/la/|src/base/rng\.c"),
     "memory only through dcmpi/mem.h": (r"(?<![\w.>])(malloc|calloc|realloc|aligned_alloc|posix_memalign|strn?dup|v?asprintf)\s*\(", r"src/base/mem\.c"),
     "the process ends only in main, status, comm and h5_block": (r"(?<![\w.>])(_?exit|abort|quick_exit)\s*\(", r"src/base/status\.c|src/comm/|src/io/h5_block\.c|src/app/"),

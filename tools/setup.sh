@@ -28,6 +28,7 @@ build inc:yaml.h                  libyaml-dev             decks
 build inc:jansson.h               libjansson-dev          documents in JSON
 build inc:unicase.h               libunistring-dev        words of documents
 build inc:zlib.h                  zlib1g-dev              .gz input
+build inc:bzlib.h               libbz2-dev              .bz2 input
 build inc:lzma.h                  liblzma-dev             .xz input
 build inc:zstd.h                  libzstd-dev             .zst input
 build inc:xxhash.h                libxxhash-dev           checksums

@@ -1,6 +1,6 @@
-/* Converts foreign formats to dcmpi's data file, streamed: IDX, NPY and text tables (each also compressed by gzip, xz
- * or zstd), and HDF5. Serial: one process, no MPI. Uses a few buffers of some MiB for an input of any size; transposing
- * adds DC_TRANSPOSE_BYTES and, if that is not enough, a temporary file beside the output.
+/* Converts foreign formats to dcmpi's data file, streamed: IDX, NPY and text tables (each also compressed by gzip,
+ * bzip2, xz or zstd), and HDF5. Serial: one process, no MPI. Uses a few buffers of some MiB for an input of any size;
+ * transposing adds DC_TRANSPOSE_BYTES and, if that is not enough, a temporary file beside the output.
  *
  * The data file: /X [N, D] uint8, float16, float32 or float64; /y [N] int32 if there are labels, -1 for a row without
  * one; /ids [N] texts if there are ids. Attributes of the root:

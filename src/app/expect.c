@@ -12,7 +12,21 @@
 #include "dcmpi/npy.h"
 #include "dcmpi/recipe.h"
 
-typedef enum { UNKNOWN, DECK, DATA, RESULT, PREDICTION, CHECKPOINT, OTHER_HDF5, NPY, TABLE, FOREIGN, FOLDER } kind;
+typedef enum {
+    UNKNOWN,
+    DECK,
+    DATA,
+    RESULT,
+    PREDICTION,
+    CHECKPOINT,
+    OTHER_HDF5,
+    NPY,
+    TABLE,
+    JSON,
+    ZIP,
+    FOREIGN,
+    FOLDER
+} kind;
 enum { HEAD_BYTES = 4096 };
 
 typedef struct {
@@ -90,18 +104,21 @@ static int numbers_in(char *line)
     return n;
 }
 
-/* Splits `head`, a NUL-terminated text, in place. A table has a number in one of its first lines. */
+/* Splits `head`, a NUL-terminated text, in place. JSON begins with an object or a list. A table has a number in one of
+ * its first lines. */
 static finding look_into_text(char *head)
 {
     enum { LINES = 64 };
     bool is_table = false;
     char *rest = head;
+    const char first = head[strspn(head, " \t\r\n\xEF\xBB\xBF")];
     for (int i = 0; i < LINES && rest; i++) {
         char *line = strsep(&rest, "\r\n");
         if (line[0] == '#' || line[0] == '\0') continue;
         if (is_deck_line(line)) return (finding){DECK, "a deck"};
         is_table |= i < 4 && numbers_in(line) > 0;
     }
+    if (first == '{' || first == '[') return (finding){JSON, "JSON"};
     return is_table ? (finding){TABLE, "a table in text"} : (finding){UNKNOWN, ""};
 }
 
@@ -123,6 +140,8 @@ static dc_status look_into(const char *path, finding *found)
     const char *name = foreign_name((const unsigned char *)head, n);
     if (dc_npy_recognise((const uint8_t *)head, n))
         *found = (finding){NPY, "an NPY file"};
+    else if (name && strcmp(name, "a zip file") == 0)
+        *found = (finding){ZIP, name};
     else if (name)
         *found = (finding){FOREIGN, name};
     else if (!memchr(head, '\0', n))
@@ -162,6 +181,7 @@ static dc_status expect_deck(const finding *f, const char *path, const char *ver
                        "convert %s OUT.h5",
                        q, f->name, verb, q, q);
     case TABLE:
+    case ZIP:
     case FOREIGN:
         return DC_FAIL(DC_ERR_USAGE,
                        "%s is %s, not a deck: first dcmpi convert %s OUT.h5, then dcmpi %s --input.data=OUT.h5", q,
@@ -190,6 +210,16 @@ static dc_status expect_data(const finding *f, const char *path)
     case TABLE:
     case FOREIGN:
         return DC_FAIL(DC_ERR_DATA, "%s is %s, not an HDF5 or NPY file: first dcmpi convert %s OUT.h5", q, f->name, q);
+    case JSON:
+        return DC_FAIL(DC_ERR_DATA,
+                       "%s is %s, not an HDF5 or NPY file: if its lines are documents, first dcmpi convert %s OUT.h5 "
+                       "--text-column=KEY",
+                       q, f->name, q);
+    case ZIP:
+        return DC_FAIL(DC_ERR_DATA,
+                       "%s is %s, not an HDF5 or NPY file; of an .npz: python3 -c \"import numpy; "
+                       "numpy.save('new.npy', numpy.load('%s')['NAME'])\"",
+                       q, f->name, q);
     case FOLDER:
         return DC_FAIL(DC_ERR_DATA, "%s is %s, not a data file; name its files, such as %s/*.npy", q, f->name, q);
     default:

@@ -94,10 +94,10 @@ static const dc_verb_help table[] = {
          "[--decode-error=WORD] [--keep-text=N] [--max-input=SIZE] [--force]",
      .summary = "IDX, CSV, NPY, HDF5, Matrix Market, svmlight, documents to a data file",
      .details =
-         "Inputs are IDX, NPY, text (UTF-8 or UTF-16), Matrix Market, svmlight (these also compressed by gzip, xz\n"
-         "or zstd), a folder of 10x or HDF5; several, or a glob in quotes, are concatenated in order. Sparse inputs\n"
-         "make a sparse data file, which anndata.read_h5ad opens. Built-in data are written as a deck's input.data\n"
-         "would make them with run.seed: 1 (builtin:embeddings,rows=1000000,width=128).\n"
+         "Inputs are IDX, NPY, text (UTF-8 or UTF-16), Matrix Market, svmlight (these also compressed by gzip,\n"
+         "bzip2, xz or zstd), a folder of 10x or HDF5; several, or a glob in quotes, are concatenated in order.\n"
+         "Sparse inputs make a sparse data file, which anndata.read_h5ad opens. Built-in data are written as a deck's\n"
+         "input.data would make them with run.seed: 1 (builtin:embeddings,rows=1000000,width=128).\n"
          "  --labels=FILE            labels, once per input in the same order; empty, -1, NA, ? and the like mean\n"
          "                           no label\n"
          "  --label-column=COLUMN    for text: first, last, none (default), a number from 0, or a name from line 1\n"
@@ -130,9 +130,10 @@ static const dc_verb_help table[] = {
          "Documents (--text-column) become rows of TF-IDF, a sparse data file; under mpirun all ranks share the work,\n"
          "which for other inputs rank 0 does alone. Options have the names, meanings and defaults of scikit-learn's\n"
          "TfidfVectorizer; numbers are equal to its.\n"
-         "  --text-column=COLUMN     a key of JSON lines; in tables first, last, a number or a name; line: each line\n"
-         "                           is a document; file: each file is one (--label-column=folder: its folder is the\n"
-         "                           label). --label-column and --id-column are chosen likewise\n"
+         "  --text-column=COLUMN     a key of JSON lines (article.body: one in another); in tables first,\n"
+         "                           last, a number or a name; line: each line is a document; file: each file is one\n"
+         "                           (--label-column=folder: its folder is the label). --label-column and --id-column\n"
+         "                           are chosen likewise\n"
          "  --min-df=N --max-df=N    terms in at least, at most N documents; with a point a share of them: 0.5\n"
          "  --max-features=N         only the N most frequent terms\n"
          "  --ngram-range=N,M        terms of N to M words\n"

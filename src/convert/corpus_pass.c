@@ -27,7 +27,7 @@ static dc_status look_at(dc_corpus *c, int i, bool note)
                        "document",
                        shown, shown);
     s->whole = 1;
-    if (S_ISREG(info.st_mode) && info.st_size == 0) {
+    if (S_ISREG(info.st_mode) && (info.st_size == 0 || dc_stream_is_packed_nothing(path))) {
         if (strcmp(c->cfg->table.text_column, "file") != 0) dc_log_note("%s: is empty, it has no documents", shown);
         return DC_OK;
     }

@@ -264,6 +264,7 @@ void dc_docs_close(dc_docs *d)
     dc_mem_free(&d->label_key);
     dc_mem_free(&d->id_key);
     dc_mem_free(&d->repaired);
+    dc_mem_free(&d->mended);
 }
 
 /* ---- Parts of a file --------------------------------------------------------------------------------------------- */
@@ -308,12 +309,12 @@ static dc_status fail_utf8(const dc_docs *d, dc_span line, size_t at)
     return fail_at(d, why);
 }
 
-static dc_status make_room(dc_docs *d, size_t n)
+static dc_status make_room(char **text, size_t *room, size_t n)
 {
-    if (d->repaired && n <= d->repaired_room) return DC_OK;
-    dc_mem_free(&d->repaired);
-    d->repaired_room = n + 1;
-    return dc_mem_alloc_raw(&d->repaired, d->repaired_room, 1, "repaired text");
+    if (*text && n <= *room) return DC_OK;
+    dc_mem_free(text);
+    *room = n + 1;
+    return dc_mem_alloc_raw(text, *room, 1, "repaired text");
 }
 
 /* Replaces halves of surrogates in a line of JSON, in a copy. */
@@ -321,7 +322,7 @@ static dc_status mend_surrogates(dc_docs *d, dc_span *line)
 {
     if (d->options->decode == DC_DECODE_STRICT || !memchr(line->p, '\\', line->n)) return DC_OK;
     if (line->p != d->repaired) {
-        const dc_status st = make_room(d, line->n);
+        const dc_status st = make_room(&d->repaired, &d->repaired_room, line->n);
         if (st != DC_OK) return st;
         memcpy(d->repaired, line->p, line->n);
         line->p = d->repaired;
@@ -341,7 +342,7 @@ static dc_status repair(dc_docs *d, dc_span *line)
     if (d->options->decode == DC_DECODE_STRICT) return fail_utf8(d, *line, good);
     const bool replace = d->options->decode == DC_DECODE_REPLACE;
     const size_t n = dc_utf8_repair(line->p, line->n, replace, NULL, &bad);
-    const dc_status st = make_room(d, n);
+    const dc_status st = make_room(&d->repaired, &d->repaired_room, n);
     if (st != DC_OK) return st;
     line->n = dc_utf8_repair(line->p, line->n, replace, d->repaired, &bad);
     line->p = d->repaired;
@@ -361,11 +362,26 @@ static dc_status fail_key(dc_docs *d, const char *key, const char *option)
     return fail_at(d, why);
 }
 
+/* Parses the line, if need be a mended copy. */
+static dc_status parse_json(dc_docs *d, dc_span line)
+{
+    dc_status st = DC_OK;
+    char why[WHY_BYTES];
+    if (dc_json_line_parse(&d->json, line, why, sizeof why)) return DC_OK;
+    DC_TRY(make_room(&d->mended, &d->mended_room, DC_JSON_MENDED_BYTES(line.n)));
+    const dc_span copy = {d->mended, dc_json_mend(line, d->mended)};
+    const bool same = copy.n == line.n && memcmp(copy.p, line.p, line.n) == 0;
+    if (same || !dc_json_line_parse(&d->json, copy, why, sizeof why)) st = fail_at(d, why);
+out:
+    return st;
+}
+
 static dc_status take_json(dc_docs *d, dc_span line, dc_doc *doc)
 {
     char why[WHY_BYTES];
     bool has;
-    if (!dc_json_line_parse(&d->json, line, why, sizeof why)) return fail_at(d, why);
+    const dc_status parsed = parse_json(d, line);
+    if (parsed != DC_OK) return parsed;
     if (!dc_json_line_get(&d->json, d->text_key, DC_JSON_TEXT, &doc->text, &has, why, sizeof why))
         return fail_at(d, why);
     if (!has) return fail_key(d, d->text_key, "--text-column");

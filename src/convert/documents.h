@@ -46,8 +46,10 @@ typedef struct {
     uint64_t lo, hi;                     /* bytes; lines that begin in [lo, hi) */
     char *text_key, *label_key, *id_key; /* of JSON, NULL: none; owned */
     dc_json_line json;
-    char *repaired; /* owned */
+    char *repaired; /* owned, as is the next */
     size_t repaired_room;
+    char *mended;
+    size_t mended_room;
     char folder[DC_CONVERT_MAX_CLASS_BYTES + 1]; /* label of a document that is a file */
     char label[2 * DC_CONVERT_MAX_CLASS_BYTES + 4], id[2 * DC_CONVERT_MAX_ID_BYTES + 4]; /* of a document */
     bool done; /* the document that is a whole file was given */

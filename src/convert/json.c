@@ -2,15 +2,83 @@
 #include "convert/json.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dcmpi/text.h"
 
+enum { KEY_MAX = 256 };
+
 void dc_json_line_release(dc_json_line *j)
 {
     json_decref(j->root);
     j->root = NULL;
+}
+
+/* What may be wrong with a line that is not JSON. */
+static const char *hint_for(dc_span line)
+{
+    const dc_span text = dc_span_trim(line.p, line.p + line.n, '\0');
+    const char last = text.n > 0 ? text.p[text.n - 1] : '}';
+    return last == ','   ? "; there are no commas between the lines"
+           : last != '}' ? "; if objects have several lines, make one line of each: jq -c . OLD >NEW.jsonl"
+                         : "";
+}
+
+static bool is_in_number(char c)
+{
+    return (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '+' || c == 'e' || c == 'E';
+}
+
+static bool is_integer(const char *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if ((p[i] < '0' || p[i] > '9') && (i > 0 || p[i] != '-')) return false;
+    return true;
+}
+
+/* Length of NaN, Infinity or -Infinity at p, or 0. */
+static size_t no_number_at(const char *p, const char *end)
+{
+    static const char *const words[] = {"NaN", "Infinity", "-Infinity"};
+    for (size_t i = 0; i < DC_COUNT_OF(words); i++) {
+        const size_t n = strlen(words[i]);
+        if ((size_t)(end - p) >= n && memcmp(p, words[i], n) == 0) return n;
+    }
+    return 0;
+}
+
+size_t dc_json_mend(dc_span line, char *out)
+{
+    enum { DIGITS = 19 }; /* fewer are below 2^63 */
+    size_t n = 0;
+    bool inside = false;
+    for (const char *p = line.p, *end = line.p + line.n; p < end;) {
+        const size_t word = inside ? 0 : no_number_at(p, end);
+        size_t number = 0;
+        if (!inside && !word)
+            while (p + number < end && is_in_number(p[number])) number++;
+        const bool large = number >= DIGITS && is_integer(p, number);
+        if (word) {
+            memcpy(out + n, "null", 4);
+            n += 4;
+        } else if (large) {
+            out[n] = '"';
+            memcpy(out + n + 1, p, number);
+            out[n + 1 + number] = '"';
+            n += number + 2;
+        } else {
+            const size_t take = number > 0 ? number : inside && *p == '\\' && p + 1 < end ? 2 : 1;
+            if (take == 1 && *p == '"') inside = !inside;
+            memcpy(out + n, p, take);
+            n += take;
+            p += take;
+            continue;
+        }
+        p += word + number;
+    }
+    return n;
 }
 
 bool dc_json_line_parse(dc_json_line *j, dc_span line, char *why, size_t cap)
@@ -25,7 +93,8 @@ bool dc_json_line_parse(dc_json_line *j, dc_span line, char *why, size_t cap)
         return false;
     }
     dc_printable(text, sizeof text, error.text, strlen(error.text));
-    snprintf(why, cap, "not a JSON object in one line: %s (byte %d of the line)", text, error.position);
+    snprintf(why, cap, "not a JSON object in one line: %s (byte %d of the line)%s", text, error.position,
+             hint_for(line));
     return false;
 }
 
@@ -78,16 +147,38 @@ static const char *type_of(const json_t *value)
     return "null";
 }
 
+/* The value of a key; a.b is that of b in the object a, unless there is a key "a.b". What is in null is null. */
+static const json_t *find(const json_t *object, const char *key)
+{
+    char first[KEY_MAX];
+    const json_t *value = json_object_get(object, key);
+    for (const char *dot = strchr(key, '.'); dot && !value; dot = strchr(dot + 1, '.')) {
+        const size_t n = (size_t)(dot - key);
+        if (n >= sizeof first) break;
+        memcpy(first, key, n);
+        first[n] = '\0';
+        value = json_object_get(object, first);
+        if (value && !json_is_null(value)) value = json_is_object(value) ? find(value, dot + 1) : NULL;
+    }
+    return value;
+}
+
 bool dc_json_line_get(dc_json_line *j, const char *key, dc_json_use use, dc_span *value, bool *has, char *why,
                       size_t cap)
 {
     char shown[64];
-    const json_t *v = json_object_get(j->root, key);
+    const json_t *v = find(j->root, key);
     *value = (dc_span){NULL, 0};
     *has = v != NULL;
     if (!v || json_is_null(v)) return true;
     if (json_is_string(v)) {
         *value = (dc_span){json_string_value(v), json_string_length(v)};
+        return true;
+    }
+    const double real = json_is_real(v) ? json_real_value(v) : 0.5;
+    if (use == DC_JSON_LABEL && real == trunc(real) && fabs(real) < 0x1p53) {
+        const int n = snprintf(j->digits, sizeof j->digits, "%.0f", real);
+        *value = (dc_span){j->digits, (size_t)n};
         return true;
     }
     if (use == DC_JSON_LABEL && (json_is_integer(v) || json_is_boolean(v))) {
@@ -99,25 +190,41 @@ bool dc_json_line_get(dc_json_line *j, const char *key, dc_json_use use, dc_span
         return true;
     }
     dc_printable(shown, sizeof shown, key, strlen(key));
-    snprintf(why, cap, "the value of '%s' is %s, not a text%s", shown, type_of(v),
-             use == DC_JSON_LABEL ? " or an integer" : "");
+    char join[128] = "";
+    if (json_is_array(v) && use == DC_JSON_TEXT)
+        snprintf(join, sizeof join, "; join its parts first: jq -c '.%s |= join(\" \")'", shown);
+    snprintf(why, cap, "the value of '%s' is %s, not a text%s%s", shown, type_of(v),
+             use == DC_JSON_LABEL ? " or an integer" : "",
+             json_is_object(v) ? "; name a key in it, with a point between the names" : join);
     return false;
+}
+
+enum { SHOWN_KEYS = 8 };
+
+/* Appends the keys of an object behind those that are there, and those of objects in it. */
+static void list_keys(json_t *object, const char *prefix, char *out, size_t cap, int *n)
+{
+    json_t *value;
+    const char *key;
+    char shown[40], inner[2 * sizeof shown];
+    json_object_foreach(object, key, value)
+    {
+        const size_t used = *n ? strlen(out) : 0;
+        if (*n > SHOWN_KEYS || used + sizeof inner + sizeof shown > cap) return;
+        dc_printable(shown, sizeof shown, key, strlen(key));
+        if (json_is_object(value) && !prefix[0] && json_object_size(value) > 0) {
+            snprintf(inner, sizeof inner, "%s.", shown);
+            list_keys(value, inner, out, cap, n);
+        } else if ((*n)++ == SHOWN_KEYS)
+            snprintf(out + used, cap - used, ", ...");
+        else
+            snprintf(out + used, cap - used, "%s%s%s", used ? ", " : "", prefix, shown);
+    }
 }
 
 void dc_json_line_keys(const dc_json_line *j, char *out, size_t cap)
 {
-    enum { SHOWN = 6 };
-    json_t *value;
-    const char *key;
-    char shown[40];
-    size_t used = 0;
     int n = 0;
     snprintf(out, cap, "none");
-    json_object_foreach((json_t *)j->root, key, value)
-    {
-        (void)value;
-        dc_printable(shown, sizeof shown, key, strlen(key));
-        used += (size_t)snprintf(out + used, cap - used, "%s%s", n ? ", " : "", n < SHOWN ? shown : "...");
-        if (n++ == SHOWN || used + sizeof shown + 8 > cap) break;
-    }
+    list_keys(j->root, "", out, cap, &n);
 }

@@ -14,7 +14,7 @@
 #include "dcmpi/text.h"
 
 /* Number of leading bytes that tell what a file is: as stored, and expanded. */
-enum { MAGIC_BYTES = 8, PEEKED_BYTES = 512 };
+enum { MAGIC_BYTES = 10, PACKED_NOTHING_BYTES = 1024, PEEKED_BYTES = 512 };
 
 /* The least room in the window with which every stage can go on: one UTF-8 character. */
 enum { MIN_ROOM = 4 };
@@ -184,12 +184,12 @@ out:
     return st;
 }
 
-/* A file named .gz, .xz or .zst must be compressed in that way. */
+/* A file named .gz, .bz2, .xz or .zst must be compressed in that way. */
 static dc_status check_suffix(const dc_stream *s, const char *kind)
 {
     static const struct {
         const char *suffix, *kind;
-    } suffixes[] = {{".gz", "gzip"}, {".xz", "xz"}, {".zst", "zstd"}};
+    } suffixes[] = {{".gz", "gzip"}, {".bz2", "bzip2"}, {".xz", "xz"}, {".zst", "zstd"}};
     const size_t length = strlen(s->name);
     for (size_t i = 0; i < DC_COUNT_OF(suffixes); i++) {
         const size_t n = strlen(suffixes[i].suffix);
@@ -243,6 +243,21 @@ static dc_status start_decoding(dc_stream *s)
     s->utf16 = order;
 out:
     return st;
+}
+
+bool dc_stream_is_packed_nothing(const char *path)
+{
+    dc_stream s = {.fd = -1, .limit = UINT64_MAX};
+    bool nothing = false;
+    if (open_regular(&s, path) == DC_OK && s.file_bytes <= PACKED_NOTHING_BYTES &&
+        dc_mem_alloc_raw(&s.window, DC_STREAM_WINDOW_BYTES, 1, "input window") == DC_OK) {
+        s.capacity = DC_STREAM_WINDOW_BYTES;
+        nothing = dc_stream_fill(&s, MAGIC_BYTES) == DC_OK && start_unpacking(&s) != DC_OK && s.unpack && s.end &&
+                  dc_stream_available(&s) == 0;
+    }
+    dc_error_clear();
+    dc_stream_close(&s);
+    return nothing;
 }
 
 dc_status dc_stream_open(dc_stream *s, const char *path, uint64_t limit)

@@ -1,5 +1,5 @@
-/* The bytes of an input file, expanded (gzip, xz, zstd) and decoded (UTF-16) on the way if needed, with a window for
- * parsers to look into. */
+/* The bytes of an input file, expanded (gzip, bzip2, xz, zstd) and decoded (UTF-16) on the way if needed, with a window
+ * for parsers to look into. */
 #ifndef DCMPI_CONVERT_STREAM_H
 #define DCMPI_CONVERT_STREAM_H
 
@@ -36,9 +36,11 @@ typedef struct {
 } dc_stream;
 
 /* Opens a regular, non-empty file. limit: most decoded bytes to accept, 0 for no limit. Errors: DC_ERR_IO (missing,
- * unreadable), DC_ERR_DATA (directory, FIFO, device, socket or empty file; or the name says ".gz", ".xz" or ".zst" but
- * the content does not). After an error nothing is held. */
+ * unreadable), DC_ERR_DATA (directory, FIFO, device, socket or empty file; or the name says ".gz", ".bz2", ".xz" or
+ * ".zst" but the content does not). After an error nothing is held. */
 DC_CHECKED dc_status dc_stream_open(dc_stream *s, const char *path, uint64_t limit);
+/* Whether the file is whole and compressed, but of nothing. */
+bool dc_stream_is_packed_nothing(const char *path);
 void dc_stream_close(dc_stream *s);
 
 /* Makes at least `want` bytes, or all that are left, visible at dc_stream_data(). The window grows if needed, but not
@@ -70,8 +72,8 @@ DC_CHECKED dc_status dc_stream_read(dc_stream *s, void *out, size_t n);
 /* Returns DC_ERR_DATA unless the stream has ended; checks the trailer of compressed data. */
 DC_CHECKED dc_status dc_stream_expect_end(dc_stream *s);
 /* Checks, before anything is allocated or read, that the file can hold the size its header claims (header included).
- * The check is exact for plain files; for gzip it uses an upper bound, since gzip expands at most 1032 times; for xz
- * and zstd there is no bound. */
+ * The check is exact for plain files; for gzip it uses an upper bound, since gzip expands at most 1032 times; for the
+ * others there is no bound. */
 DC_CHECKED dc_status dc_stream_check_size(const dc_stream *s, uint64_t claimed);
 
 #endif

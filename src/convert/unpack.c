@@ -1,7 +1,8 @@
-/* One interface to three libraries. The members of a file are expanded one by one, so that truncation, damage and bytes
+/* One interface to four libraries. The members of a file are expanded one by one, so that truncation, damage and bytes
  * after the last member are found; gzread() and similar functions miss some of these. */
 #include "convert/unpack.h"
 
+#include <bzlib.h>
 #include <lzma.h>
 #include <string.h>
 #include <zlib.h>
@@ -18,10 +19,12 @@ struct dc_unpack {
     z_stream zlib;
     lzma_stream xz;
     ZSTD_DStream *zstd;
+    bz_stream bzip2;
 };
 
 struct codec {
     const char *name;
+    size_t magic_at; /* bytes before the magic number */
     uint8_t magic[6];
     size_t n_magic;
     uint64_t max_ratio;
@@ -155,6 +158,41 @@ static dc_status zstd_step(dc_unpack *u, const uint8_t *in, size_t *n_in, uint8_
     return fail_damaged(u, ZSTD_getErrorName(rc));
 }
 
+/* ---- bzip2 ------------------------------------------------------------------------------------------------------- */
+
+static dc_status bzip2_open(dc_unpack *u)
+{
+    memset(&u->bzip2, 0, sizeof u->bzip2);
+    return BZ2_bzDecompressInit(&u->bzip2, 0, 0) == BZ_OK ? DC_OK : fail_start(u);
+}
+
+static void bzip2_close(dc_unpack *u)
+{
+    BZ2_bzDecompressEnd(&u->bzip2);
+}
+
+static dc_status bzip2_step(dc_unpack *u, const uint8_t *in, size_t *n_in, uint8_t *out, size_t *n_out,
+                            dc_unpack_state *state)
+{
+    u->bzip2.next_in = (char *)(uintptr_t)in; /* the library only reads */
+    u->bzip2.avail_in = (unsigned)*n_in;
+    u->bzip2.next_out = (char *)out;
+    u->bzip2.avail_out = (unsigned)*n_out;
+    const int rc = BZ2_bzDecompress(&u->bzip2);
+    *n_in -= u->bzip2.avail_in;
+    *n_out -= u->bzip2.avail_out;
+    *state = rc == BZ_STREAM_END ? DC_UNPACK_END : DC_UNPACK_MORE;
+    if (rc == BZ_OK || rc == BZ_STREAM_END) return DC_OK;
+    if (rc == BZ_MEM_ERROR) return fail_memory(u);
+    return fail_damaged(u, rc == BZ_DATA_ERROR_MAGIC ? "no bzip2 stream begins here" : "checksum or coding is wrong");
+}
+
+static dc_status bzip2_again(dc_unpack *u)
+{
+    bzip2_close(u);
+    return bzip2_open(u);
+}
+
 /* ---- All libraries ----------------------------------------------------------------------------------------------- */
 
 /* A later xz member starts like the first. */
@@ -165,15 +203,20 @@ static dc_status xz_again(dc_unpack *u)
 
 static const codec codecs[] = {
     /* for gzip: deflate takes at least 2 bits to code 258 bytes */
-    {"gzip", {0x1f, 0x8b}, 2, 1032, gzip_open, gzip_close, gzip_step, gzip_again},
-    {"xz", {0xfd, '7', 'z', 'X', 'Z', 0}, 6, 0, xz_open, xz_close, xz_step, xz_again},
-    {"zstd", {0x28, 0xb5, 0x2f, 0xfd}, 4, 0, zstd_open, zstd_close, zstd_step, zstd_again},
+    {"gzip", 0, {0x1f, 0x8b}, 2, 1032, gzip_open, gzip_close, gzip_step, gzip_again},
+    {"xz", 0, {0xfd, '7', 'z', 'X', 'Z', 0}, 6, 0, xz_open, xz_close, xz_step, xz_again},
+    {"zstd", 0, {0x28, 0xb5, 0x2f, 0xfd}, 4, 0, zstd_open, zstd_close, zstd_step, zstd_again},
+    /* behind "BZh" and a digit: of a first block, and of a file without blocks */
+    {"bzip2", 4, {'1', 'A', 'Y', '&', 'S', 'Y'}, 6, 0, bzip2_open, bzip2_close, bzip2_step, bzip2_again},
+    {"bzip2", 4, {0x17, 0x72, 0x45, 0x38, 0x50, 0x90}, 6, 0, bzip2_open, bzip2_close, bzip2_step, bzip2_again},
 };
 
 const char *dc_unpack_recognise(const uint8_t *p, size_t n)
 {
     for (size_t i = 0; i < DC_COUNT_OF(codecs); i++)
-        if (n >= codecs[i].n_magic && memcmp(p, codecs[i].magic, codecs[i].n_magic) == 0) return codecs[i].name;
+        if (n >= codecs[i].magic_at + codecs[i].n_magic &&
+            memcmp(p + codecs[i].magic_at, codecs[i].magic, codecs[i].n_magic) == 0)
+            return codecs[i].name;
     return NULL;
 }
 

@@ -1,4 +1,4 @@
-/* Expands gzip, xz and zstd, recognised by their first bytes. No other module uses their libraries. */
+/* Expands gzip, bzip2, xz and zstd, recognised by their first bytes. No other module uses their libraries. */
 #ifndef DCMPI_CONVERT_UNPACK_H
 #define DCMPI_CONVERT_UNPACK_H
 
@@ -12,7 +12,7 @@ typedef enum {
     DC_UNPACK_END   /* a member is complete; what follows is another one, or the end */
 } dc_unpack_state;
 
-/* "gzip", "xz" or "zstd" if a file that begins with p[n] is of this kind; NULL: none of them. */
+/* "gzip", "bzip2", "xz" or "zstd" if a file that begins with p[n] is of this kind; NULL: none of them. */
 const char *dc_unpack_recognise(const uint8_t *p, size_t n);
 /* kind: as recognised. name: the file's name, for messages; borrowed. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_unpack_open(dc_unpack **out, const char *kind, const char *name);

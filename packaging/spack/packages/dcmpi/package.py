@@ -49,6 +49,7 @@ class Dcmpi(MakefilePackage):
     depends_on("jansson")
     depends_on("libunistring")
     depends_on("zlib-api")
+    depends_on("bzip2")
     depends_on("xz")
     depends_on("zstd")
     depends_on("xxhash")
