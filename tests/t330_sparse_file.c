@@ -5,12 +5,13 @@
 #include "dcmpi/h5_sparse.h"
 #include "ranks_folder.h"
 
-enum { N = 1000, D = 30, ID_BYTES = 6 };
+enum { N = 1000, D = 30, ID_BYTES = 6, TEXT_BYTES = 9 };
 
 static int64_t ptr[N + 1];
 static int32_t col[N * D], label[N];
 static float val[N * D];
 static char ids[N * ID_BYTES];
+static char texts[N * TEXT_BYTES];
 
 /* Row i has i mod 7 values; rows without any are among them. */
 static void make_rows(void)
@@ -23,6 +24,7 @@ static void make_rows(void)
         char text[32];
         snprintf(text, sizeof text, "r%lld", (long long)i);
         memcpy(ids + i * ID_BYTES, text, strlen(text));
+        snprintf(texts + i * TEXT_BYTES, TEXT_BYTES, "a %lld", (long long)i);
     }
 }
 
@@ -52,6 +54,7 @@ static dc_h5_sparse_spec spec_of(bool named)
     dc_h5_sparse_spec spec = {.N = N, .D = D, .nnz = ptr[N], .dtype = DC_F32};
     if (!named) return spec;
     spec.id_bytes = ID_BYTES;
+    spec.text_bytes = TEXT_BYTES;
     spec.has_labels = true;
     spec.classes = "aa\nb\nccc";
     spec.features = features;
@@ -70,14 +73,15 @@ static dc_status write_part(const char *path, const dc_h5_sparse_spec *spec, con
     DC_TRY(dc_h5_sparse_begin(&w, path, spec, places, lo, ptr[lo]));
     for (int64_t row = lo, n; row < hi; row += n) {
         n = DC_MIN(step, hi - row);
-        DC_TRY(dc_h5_sparse_append(w, n, ptr + row, col + ptr[row], val + ptr[row],
-                                   spec->has_labels ? label + row : NULL,
-                                   spec->id_bytes > 0 ? ids + row * ID_BYTES : NULL));
+        DC_TRY(dc_h5_sparse_append(
+            w, n, ptr + row, col + ptr[row], val + ptr[row], spec->has_labels ? label + row : NULL,
+            spec->id_bytes > 0 ? ids + row * ID_BYTES : NULL, spec->text_bytes > 0 ? texts + row * TEXT_BYTES : NULL));
     }
     DC_TRY(dc_h5_sparse_end(&w, &sums));
     all->rows_hash += sums.rows_hash;
     all->codes_hash += sums.codes_hash;
     all->ids_hash += sums.ids_hash;
+    all->texts_hash += sums.texts_hash;
     all->rows += sums.rows;
     all->entries += sums.entries;
 out:
@@ -152,6 +156,10 @@ static void check_content(void)
     CHECK(stored == dc_h5_hash_sparse(sizeof *val, 0, N, ptr, col, val));
     CHECK_OK(dc_h5_check_hash(h5, "/obs/_index"));
     CHECK_OK(dc_h5_check_hash(h5, "/obs/label/codes"));
+    CHECK_OK(dc_h5_check_hash(h5, "/obs/text"));
+    CHECK_OK(dc_h5_join_text(h5, "/obs/text", 3, &names));
+    CHECK_TEXT(names, "a 0\na 1\na 2");
+    dc_mem_free(&names);
     CHECK_OK(dc_h5_check_hash(h5, "/var/_index"));
     CHECK_OK(dc_h5_get_attr_f64(h5, "/", "mean", &mean, 1, NULL));
     CHECK_NEAR(mean, 0.25, 0);

@@ -38,7 +38,7 @@ static dc_status write_files(void)
     DC_TRY(dc_file_replace(sparse, NULL, 0)); /* dc_h5_sparse_make() fills a file that exists */
     DC_TRY(dc_h5_sparse_make(sparse, &spec, NULL, NULL, &places));
     DC_TRY(dc_h5_sparse_begin(&w, sparse, &spec, &places, 0, 0));
-    DC_TRY(dc_h5_sparse_append(w, N, ptr, col, val, NULL, NULL));
+    DC_TRY(dc_h5_sparse_append(w, N, ptr, col, val, NULL, NULL, NULL));
     DC_TRY(dc_h5_sparse_end(&w, &sums));
     DC_TRY(dc_h5_sparse_seal(sparse, &spec, &sums, NULL, NULL));
 out:

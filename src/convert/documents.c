@@ -403,6 +403,7 @@ static dc_status take_row(dc_docs *d, dc_span line, dc_doc *doc)
         if (column == y->label) doc->label = unquote(cell, d->label, sizeof d->label);
         if (column == y->id) doc->id = unquote(cell, d->id, sizeof d->id);
     }
+    doc->quoted = doc->text.n > 1 && doc->text.p[0] == '"' && doc->text.p[doc->text.n - 1] == '"';
     if (column == y->n_columns) return DC_OK;
     snprintf(why, sizeof why,
              "the line has %lld column%s, but the first has %lld; a text that holds the separator must be in quotes%s",

@@ -23,6 +23,7 @@ typedef struct {
 /* Valid until the next one is read. Spans have p = NULL if there is no such thing. text is UTF-8. */
 typedef struct {
     dc_span text, label, id;
+    bool quoted;    /* text is a cell in quotes, with these */
     bool has_label; /* the document has a column of labels, though its label may be empty */
 } dc_doc;
 

@@ -35,7 +35,7 @@ static dc_status size_of_file(const char *part, const dc_h5_sparse_spec *spec, i
 {
     const int64_t header = (256 << 10) + NAMES_BYTES_MAX, alignment = 8 << 20;
     const int64_t entry = (int64_t)(dc_dtype_bytes(spec->dtype) + sizeof(int32_t));
-    const int64_t row = (int64_t)(sizeof(int64_t) + sizeof(int32_t) + dc_h5_sparse_id_bytes(spec));
+    const int64_t row = (int64_t)(sizeof(int64_t) + sizeof(int32_t) + dc_h5_sparse_id_bytes(spec) + spec->text_bytes);
     size_t name = DIGITS_MAX;
     int64_t entries, rows, all;
     if (spec->features) (void)dc_h5_count_lines(spec->features, &name);
@@ -174,13 +174,20 @@ out:
 static dc_status put_obs(dc_h5 *h5, const dc_h5_sparse_spec *spec)
 {
     dc_status st = DC_OK;
-    static const char *const columns[] = {"label"};
-    DC_TRY(put_frame(h5, "/obs", columns, spec->has_labels ? 1 : 0));
+    const char *columns[2];
+    size_t n = 0;
+    if (spec->has_labels) columns[n++] = "label";
+    if (spec->text_bytes) columns[n++] = "text";
+    DC_TRY(put_frame(h5, "/obs", columns, n));
     DC_TRY(dc_h5_create_text(h5, "/obs/_index", dc_h5_sparse_id_bytes(spec), spec->N));
     DC_TRY(stamp(h5, "/obs/_index", "string-array"));
     DC_TRY(dc_h5_put_hash(h5, "/obs/_index", 0));
     if (spec->id_bytes) DC_TRY(dc_h5_put_attr_str(h5, "/", "id_dataset", "/obs/_index"));
     if (spec->has_labels) DC_TRY(put_labels(h5, spec));
+    if (!spec->text_bytes) return DC_OK;
+    DC_TRY(dc_h5_create_text(h5, "/obs/text", spec->text_bytes, spec->N));
+    DC_TRY(stamp(h5, "/obs/text", "string-array"));
+    DC_TRY(dc_h5_put_hash(h5, "/obs/text", 0));
 out:
     return st;
 }
@@ -237,6 +244,7 @@ static dc_status find_places(dc_h5 *h5, const dc_h5_sparse_spec *spec, dc_h5_spa
     DC_TRY(dc_h5_place(h5, "/X/indptr", &p->indptr));
     DC_TRY(dc_h5_place(h5, "/obs/_index", &p->ids));
     if (spec->has_labels) DC_TRY(dc_h5_place(h5, "/obs/label/codes", &p->codes));
+    if (spec->text_bytes) DC_TRY(dc_h5_place(h5, "/obs/text", &p->texts));
 out:
     return st;
 }
@@ -277,6 +285,7 @@ dc_status dc_h5_sparse_seal(const char *part, const dc_h5_sparse_spec *spec, con
     DC_TRY(dc_h5_put_hash(h5, "/X", sums->rows_hash));
     DC_TRY(dc_h5_put_hash(h5, "/obs/_index", sums->ids_hash));
     if (spec->has_labels) DC_TRY(dc_h5_put_hash(h5, "/obs/label/codes", sums->codes_hash));
+    if (spec->text_bytes) DC_TRY(dc_h5_put_hash(h5, "/obs/text", sums->texts_hash));
     if (finish) DC_TRY(finish(ctx, h5));
     DC_TRY(dc_h5_close(&h5));
 out:
