@@ -7,12 +7,22 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "dcmpi/comm.h"
 #include "dcmpi/mem.h"
 
 static int check_rank_, check_count_, check_failed_;
+
+/* A name for mkdtemp() or mkstemp() in the folder TMPDIR, which tests/run.sh sets to one in memory; returns path. */
+enum { CHECK_PATH_MAX = 128 };
+static inline char *check_temporary(char path[CHECK_PATH_MAX])
+{
+    const char *parent = getenv("TMPDIR");
+    snprintf(path, CHECK_PATH_MAX, "%s/dcmpi-test-XXXXXX", parent ? parent : "/tmp");
+    return path;
+}
 
 static inline void check_init(int rank)
 {

@@ -8,7 +8,7 @@
 #include "dcmpi/h5.h"
 
 static dc_comm *comm;
-static char dir[] = "/tmp/dcmpi-test-XXXXXX";
+static char dir[CHECK_PATH_MAX];
 
 static inline bool on_rank0(void)
 {
@@ -42,7 +42,7 @@ static inline bool folder_open(void)
 {
     if (dc_comm_create(&comm) != DC_OK) return false;
     check_init(dc_comm_rank(comm));
-    if (on_rank0() && !mkdtemp(dir)) return false;
+    if (on_rank0() && !mkdtemp(check_temporary(dir))) return false;
     dc_comm_bcast(comm, dir, sizeof dir, 0);
     return true;
 }

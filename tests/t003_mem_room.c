@@ -9,7 +9,7 @@
 #include "dcmpi/mem.h"
 
 enum { MIB = 1 << 20 };
-static char root[] = "/tmp/dcmpi-t003-XXXXXX";
+static char root[CHECK_PATH_MAX];
 
 static void put(const char *name, const char *text)
 {
@@ -152,12 +152,12 @@ static void test_process(void)
 
 int main(void)
 {
-    if (!mkdtemp(root)) return 1;
+    if (!mkdtemp(check_temporary(root))) return 1;
     test_node();
     test_version_2();
     test_version_1();
     test_process();
-    char command[64];
+    char command[CHECK_PATH_MAX + 8];
     snprintf(command, sizeof command, "rm -r %s", root);
     CHECK_INT(system(command), 0);
     return check_done();

@@ -269,7 +269,7 @@ static void test_way(dc_comm *comm, dc_comm *self, dc_outer_way way)
     check_owners(comm, &many, way);
     for (int step = 0; step < STEPS; step++) {
         double of_many[VALUES], of_one[VALUES], squares, squares_of_one;
-        if (check_rank_ == 0) printf("# %s, step %d\n", dc_outer_name(way), step);
+        if (check_rank_ == 0) printf("# way %d, step %d\n", (int)way, step);
         CHECK_NEAR(take_step(comm, &many, step, of_many, &squares), wishes, 0);
         omp_set_num_threads(others);
         CHECK_NEAR(take_step(self, &one, step, of_one, &squares_of_one), 1, 0);

@@ -118,8 +118,8 @@ static void put(const char *root, const char *name, const char *text)
 
 static void check_quotas(void)
 {
-    char root[] = "/tmp/dcmpi-quota.XXXXXX", path[512];
-    CHECK(mkdtemp(root));
+    char root[CHECK_PATH_MAX], path[512];
+    CHECK(mkdtemp(check_temporary(root)));
     const char *const dirs[] = {"proc", "proc/self", "v1", "v1/outer", "v1/outer/job", "v2", "v2/job"};
     for (size_t i = 0; i < DC_COUNT_OF(dirs); i++) {
         snprintf(path, sizeof path, "%s/%s", root, dirs[i]);

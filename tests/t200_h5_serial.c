@@ -7,7 +7,7 @@
 #include "check.h"
 #include "dcmpi/h5.h"
 
-static char dir[] = "/tmp/dcmpi-t200-XXXXXX";
+static char dir[CHECK_PATH_MAX];
 static char path_buffer[4][256];
 
 static const char *path_of(const char *name)
@@ -199,7 +199,7 @@ static void test_same_bytes(void)
 
 int main(void)
 {
-    CHECK(mkdtemp(dir) != NULL);
+    CHECK(mkdtemp(check_temporary(dir)) != NULL);
     CHECK(strlen(dc_h5_version()) >= 5);
     test_round_trip();
     test_attributes();

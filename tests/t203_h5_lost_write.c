@@ -79,8 +79,8 @@ int main(void)
 {
     if (dc_comm_create(&comm) != DC_OK) return 1;
     check_init(dc_comm_rank(comm));
-    char dir[64] = "/tmp/dcmpi-t203-XXXXXX", path[128], part[140];
-    if (dc_comm_rank(comm) == 0 && !mkdtemp(dir)) return 1;
+    char dir[CHECK_PATH_MAX], path[CHECK_PATH_MAX + 8], part[CHECK_PATH_MAX + 16];
+    if (dc_comm_rank(comm) == 0 && !mkdtemp(check_temporary(dir))) return 1;
     dc_comm_bcast(comm, dir, sizeof dir, 0);
     snprintf(path, sizeof path, "%s/r.h5", dir);
     snprintf(part, sizeof part, "%s.part", path);

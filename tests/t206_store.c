@@ -10,9 +10,9 @@
 #include "check.h"
 #include "dcmpi/store.h"
 
-enum { FILES = 100, WIDTH = 3, NAME = 64, OFFSET = 7, LIMIT = 40 };
+enum { FILES = 100, WIDTH = 3, NAME = CHECK_PATH_MAX + 32, OFFSET = 7, LIMIT = 40 };
 
-static char folder[] = "/tmp/dcmpi-t206-XXXXXX";
+static char folder[CHECK_PATH_MAX];
 static char names[FILES * NAME + 8];
 static dc_store_piece piece[FILES];
 
@@ -176,7 +176,7 @@ static void test_not_in_place(void)
 
 int main(void)
 {
-    CHECK(mkdtemp(folder) != NULL);
+    CHECK(mkdtemp(check_temporary(folder)) != NULL);
     const uint64_t before = dc_mem_live_count();
     test_rows();
     test_threads();

@@ -103,8 +103,8 @@ static void make_file(const char *path)
 int main(int argc, char **argv)
 {
     if (argc == 3 && strcmp(argv[1], "digest") == 0) return print_digest(argv[2]);
-    char path[] = "/tmp/dcmpi-t212-XXXXXX", first[32], other[32];
-    const int fd = mkstemp(path);
+    char path[CHECK_PATH_MAX], first[32], other[32];
+    const int fd = mkstemp(check_temporary(path));
     CHECK(fd >= 0 && close(fd) == 0);
     make_file(path);
     digest_under_mpirun(argv[0], path, 1, 1, first);

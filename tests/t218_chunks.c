@@ -13,8 +13,9 @@
 
 enum { N = 1003, D = 24, BYTES_MAX = N * D * 8 };
 
-static char folder[] = "/tmp/dcmpi-t218-XXXXXX";
-static char path[64], names[128];
+static char folder[CHECK_PATH_MAX];
+enum { PATH_BYTES = CHECK_PATH_MAX + 8 };
+static char path[PATH_BYTES], names[PATH_BYTES + 8];
 static char all[BYTES_MAX], part[BYTES_MAX];
 
 /* ---- Files ------------------------------------------------------------------------------------------------------- */
@@ -93,7 +94,7 @@ static dc_status find(void *ctx, dc_h5 *h5, size_t i, char name[DC_H5_NAME_MAX])
 static dc_status open_store(dc_gidx row, int64_t n, size_t bytes, dc_store **out)
 {
     dc_status st = DC_OK;
-    dc_store_piece piece = {.dataset = 64, .offset = -1, .rows = N};
+    dc_store_piece piece = {.dataset = PATH_BYTES, .offset = -1, .rows = N};
     dc_h5 *h5 = NULL;
     dc_h5_info info;
     int64_t width;
@@ -103,8 +104,8 @@ static dc_status open_store(dc_gidx row, int64_t n, size_t bytes, dc_store **out
     DC_TRY(dc_h5_row_width(path, "/X", &info, &width));
     DC_TRY(dc_h5_get_packing(h5, "/X", &piece.packing));
     piece.state = dc_h5_file_state(h5);
-    snprintf(names, 64, "%s", path);
-    snprintf(names + 64, 64, "/X");
+    snprintf(names, PATH_BYTES, "%s", path);
+    snprintf(names + PATH_BYTES, 8, "/X");
     DC_TRY(dc_store_create(&piece, 1, names, sizeof names, (size_t)width * info.item_bytes, out));
     st = dc_store_list_chunks(*out, row, n, 4, bytes, find, NULL);
 out:
@@ -338,7 +339,7 @@ static void test_refusals(void)
 
 int main(void)
 {
-    CHECK(mkdtemp(folder) != NULL);
+    CHECK(mkdtemp(check_temporary(folder)) != NULL);
     snprintf(path, sizeof path, "%s/x.h5", folder);
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     const uint64_t before = dc_mem_live_count();

@@ -78,12 +78,11 @@ int main(int argc, char **argv)
         int P, T, layout;
     } runs[] = {{1, 1, 0}, {2, 1, 1}, {3, 2, 0}, {5, 1, 2}};
     if (argc == 3 && strcmp(argv[1], "digest") == 0) return print_digest(argv[2]);
-    char path[3][32], first[32] = "", other[32];
+    char path[3][CHECK_PATH_MAX], first[32] = "", other[32];
     sparse_rows rows;
     sparse_rows_make(N, D, false, &rows);
     for (int i = 0; i < 3; i++) {
-        snprintf(path[i], sizeof path[i], "/tmp/dcmpi-t221-XXXXXX");
-        const int fd = mkstemp(path[i]);
+        const int fd = mkstemp(check_temporary(path[i]));
         CHECK(fd >= 0 && close(fd) == 0);
         sparse_file(path[i], &rows, &how[i]);
     }

@@ -51,8 +51,8 @@ static bool turn(int64_t D, int64_t N, size_t step, size_t take, size_t memory)
 
 int main(void)
 {
-    char folder[] = "/tmp/dcmpi-t310-XXXXXX";
-    DC_ASSERT(mkdtemp(folder) && chdir(folder) == 0);
+    char folder[CHECK_PATH_MAX];
+    DC_ASSERT(mkdtemp(check_temporary(folder)) && chdir(folder) == 0);
     CHECK(turn(1, 1, 1, 1, 64));
     CHECK(turn(6, 120, 4, 7, 1 << 20));
     CHECK(turn(120, 6, 50, 4, 1 << 20));

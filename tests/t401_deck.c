@@ -195,9 +195,9 @@ static void test_deck_names(void)
 
 static void test_read_file(void)
 {
-    char path[] = "/tmp/dcmpi-deck-XXXXXX", *text;
+    char path[CHECK_PATH_MAX], *text;
     size_t bytes;
-    const int fd = mkstemp(path);
+    const int fd = mkstemp(check_temporary(path));
     CHECK(fd >= 0 && write(fd, "run: {}\n", 8) == 8);
     dc_error_clear();
     CHECK_OK(dc_config_read_file(path, &text, &bytes));

@@ -111,8 +111,8 @@ static void test_many(void)
 /* An existing file is a deck whatever its name. */
 static void test_existing_file(void)
 {
-    char path[] = "/tmp/dcmpi-cli-XXXXXX", *words[] = {"dcmpi", path, NULL};
-    const int fd = mkstemp(path);
+    char path[CHECK_PATH_MAX], *words[] = {"dcmpi", path, NULL};
+    const int fd = mkstemp(check_temporary(path));
     dc_cli cli;
     dc_error_clear();
     CHECK_OK(dc_cli_parse(2, words, &cli));

@@ -13,7 +13,7 @@
 #include "dcmpi/file.h"
 #include "dcmpi/mem.h"
 
-static char folder[] = "/tmp/dcmpi-t76-XXXXXX";
+static char folder[CHECK_PATH_MAX];
 
 static inline const char *path_of(const char *name)
 {
@@ -26,7 +26,7 @@ static inline const char *path_of(const char *name)
 
 static inline void make_folder(void)
 {
-    if (!mkdtemp(folder)) exit(2);
+    if (!mkdtemp(check_temporary(folder))) exit(2);
 }
 
 /* Files in the folder, "." and ".." not counted. */

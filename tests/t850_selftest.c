@@ -60,8 +60,8 @@ static void test_verdicts(dc_comm *comm)
 static void test_files(dc_comm *comm)
 {
     dc_round_trip r;
-    char path[DC_PATH_MAX], dir[] = "/tmp/dcmpi-t850-XXXXXX";
-    if (dc_comm_rank(comm) == 0) CHECK(mkdtemp(dir) != NULL);
+    char path[DC_PATH_MAX], dir[CHECK_PATH_MAX];
+    if (dc_comm_rank(comm) == 0) CHECK(mkdtemp(check_temporary(dir)) != NULL);
     dc_comm_bcast(comm, dir, sizeof dir, 0);
     CHECK_STATUS(dc_selftest_round_trip(comm, "/tmp/none/x.h5", 10, &r), DC_ERR_IO);
     dc_error_clear();

@@ -65,7 +65,7 @@ int clock_gettime(clockid_t clock, struct timespec *t)
     return rc;
 }
 
-static char dir[] = "/tmp/dcmpi-lock.XXXXXX", path[64], guard[80];
+static char dir[CHECK_PATH_MAX], path[CHECK_PATH_MAX + 8], guard[CHECK_PATH_MAX + 16];
 
 static dc_status acquire(dc_lock **lock)
 {
@@ -408,7 +408,7 @@ static void check_cut_lock(void)
 static void check_odd_files(void)
 {
     dc_lock *lock;
-    char target[80];
+    char target[CHECK_PATH_MAX + 8];
     snprintf(target, sizeof target, "%s/target", dir);
     CHECK(symlink(target, path) == 0);
     CHECK_STATUS(acquire(&lock), DC_ERR_IO);
@@ -431,7 +431,7 @@ static void check_odd_files(void)
 int main(void)
 {
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (shared == MAP_FAILED || !mkdtemp(dir)) return 1;
+    if (shared == MAP_FAILED || !mkdtemp(check_temporary(dir))) return 1;
     snprintf(path, sizeof path, "%s/LOCK", dir);
     snprintf(guard, sizeof guard, "%s.guard", path);
     check_races();

@@ -2,8 +2,8 @@
  * anndata.read_h5ad() opens them.
  *
  *   /                 encoding-type "anndata"; format "dcmpi-data", format_version, min, max, mean as in every data
- * file (convert.h); label_dataset "/obs/label", id_dataset "/obs/_index" and feature_dataset
- *                     "/var/_index" are there if there are labels, ids and names of columns
+ *                     file (convert.h); label_dataset "/obs/label", id_dataset "/obs/_index" and feature_dataset
+ *                     "/var/_index" if there are labels, ids and names of columns
  *   /X                group, encoding-type "csr_matrix", shape int64[2], xxh3
  *   /X/indptr         int64 [N+1]: entries of row i are indptr[i] <= e < indptr[i+1]
  *   /X/indices        int32 [nnz]: their columns, which ascend within a row and do not repeat
@@ -84,9 +84,8 @@ DC_CHECKED dc_status dc_h5_sparse_seal(const char *part, const dc_h5_sparse_spec
 
 /* ---- Checksum ---------------------------------------------------------------------------------------------------- */
 
-/* The sum for n rows in memory, of which the first has the number `first`; arrays as in dc_h5_sparse_append().
- * Threaded.
- */
+/* The sum for n rows in memory, of which the first has the number `first`; arrays as in dc_h5_sparse_append(). By all
+ * threads. */
 uint64_t dc_h5_hash_sparse(size_t value_bytes, dc_gidx first, dc_gidx n, const int64_t *ptr, const int32_t *col,
                            const void *val);
 /* The sum for rows [first, first + n) of the group `name` of a file that we wrote, in bounded memory. Errors:

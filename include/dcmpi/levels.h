@@ -46,13 +46,13 @@ typedef struct {
  * the same bits.
  *
  * out: the leaves' centres [K x d], labels by descent, sizes, inertia; iterations are those of the first level;
- * converged: all clusterings were. Rows must not be sparse. Progress is kept in kmeans.state: a run may continue on
- * other ranks. Collective; the same bits for every number of ranks and threads. Errors: those of dc_kmeans. *levels and
- * *out need no initial value and are empty after an error. */
+ * converged: whether all clusterings converged. Rows must not be sparse. Progress is kept in kmeans.state: a run may
+ * continue on other ranks. Collective; the same bits for every number of ranks and threads. Errors: those of dc_kmeans.
+ * *levels and *out need no initial value and are empty after an error. */
 DC_CHECKED dc_status dc_levels_fit(dc_comm *comm, const dc_rows *rows, const dc_levels_config *cfg, dc_levels *levels,
                                    dc_kmeans_result *out);
-/* Memory that this takes, if no cluster of a level has more than 8 times the mean of their rows. Collective. Errors:
- * DC_ERR_MEMORY. */
+/* Memory that dc_levels_fit() takes, if no cluster of a level has more than 8 times the mean of their rows. Collective.
+ * Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_levels_needs_of(dc_comm *comm, const dc_part *part, int64_t d, const dc_levels_config *cfg,
                                         dc_kmeans_needs *out);
 

@@ -34,7 +34,6 @@ typedef struct dc_comm dc_comm;
 typedef enum { DC_OUTER_GATHER, DC_OUTER_TREE, DC_OUTER_ALLREDUCE } dc_outer_way;
 /* The way for batches of B rows over all ranks. */
 dc_outer_way dc_outer_choose(bool strict, int64_t gather_rows, int64_t B);
-const char *dc_outer_name(dc_outer_way way);
 
 /* ---- Places ------------------------------------------------------------------------------------------------------ */
 

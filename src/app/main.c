@@ -1,5 +1,5 @@
 /* dcmpi: one binary, several verbs. Verbs for a login node do not start MPI unless they run under mpirun; then rank 0
- * does their work. Of all ranks, only rank 0 reports errors in the command line. */
+ * does their work. Only rank 0 reports errors in the command line. */
 #include <signal.h>
 
 #include "apart.h"
@@ -63,7 +63,7 @@ int main(int argc, char **argv)
     dc_mem_setup();
     signal(SIGPIPE, SIG_IGN); /* a closed stdout or a file-size limit then gives an error code instead of a signal */
     signal(SIGXFSZ, SIG_IGN);
-    setvbuf(stdout, NULL, _IOLBF, 0); /* lines are there when they are made, in a file or a pipe, too */
+    setvbuf(stdout, NULL, _IOLBF, 0); /* each line goes out at once, also to a file or a pipe */
     dc_cli_register_methods();
     const bool inside = dc_apart_enter(argc, argv);
     dc_status st = dc_cli_parse(argc, argv, &cli);

@@ -28,7 +28,7 @@ typedef struct {
 
 /* A kernel for dc_sum_blocks(); ctx: dc_mixtures. leaf[m x m + m]: the lower triangle of P'P, and P'1. */
 void dc_landmark_sums(void *ctx, const dc_block *block, int thread, double *leaf);
-/* A kernel, too, that leaves no sums: sets u of the block's rows. */
+/* The same kind of kernel, but without sums: sets u of the block's rows. */
 void dc_landmark_place(void *ctx, const dc_block *block, int thread, double *leaf);
 /* square[m x m] of the rows of M [m x d]. */
 void dc_landmark_distances(const float *M, int64_t m, int64_t d, double *square);

@@ -8,8 +8,7 @@
 
 enum { ATTRIBUTE_MAX = 1 << 20, DATASET_MAX = 1 << 30 };
 
-/* Number of entries of a text with one entry per line, and the length of the longest. */
-static int64_t count_lines(const char *text, size_t *longest)
+int64_t dc_h5_count_lines(const char *text, size_t *longest)
 {
     int64_t n = 0;
     *longest = 1;
@@ -45,7 +44,7 @@ dc_status dc_h5_put_names(dc_h5 *h5, const char *name, const char *text, bool *s
 {
     char path[DC_H5_NAME_MAX];
     size_t longest;
-    const int64_t n = count_lines(text, &longest);
+    const int64_t n = dc_h5_count_lines(text, &longest);
     *stored = true;
     if (strlen(text) <= ATTRIBUTE_MAX) return dc_h5_put_attr_str(h5, "/", name, text);
     *stored = dc_mul_size((size_t)n, longest) <= DATASET_MAX;
@@ -129,7 +128,7 @@ dc_status dc_h5_get_names(dc_h5 *h5, const char *name, int64_t n, char **text)
         if (info.text && info.n_dims == 1 && (n < 0 || info.dims[0] == n))
             st = dc_h5_join_text(h5, path, info.dims[0], text);
     }
-    if (st == DC_OK && *text && n >= 0 && count_lines(*text, &longest) != n) dc_mem_free(text);
+    if (st == DC_OK && *text && n >= 0 && dc_h5_count_lines(*text, &longest) != n) dc_mem_free(text);
 out:
     return st;
 }

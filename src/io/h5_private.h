@@ -84,6 +84,8 @@ DC_CHECKED dc_status dc_h5_read_field(dc_h5 *h5, const char *name, const char *f
 /* Sets the attribute result_hash of the root from all that the file holds now. */
 DC_CHECKED dc_status dc_h5_put_content_hash(dc_h5 *h5);
 
+/* Entries of a text with one per line, and the length of the longest, at least 1. */
+int64_t dc_h5_count_lines(const char *text, size_t *longest);
 /* 1: reached by hard links alone, 0: missing, -1: by a soft, external or user-defined link. */
 int dc_h5_link_kind(hid_t file, const char *name);
 /* Opens "/" or an object that is reached by hard links alone. The caller drops *object. Errors: DC_ERR_FORMAT. */

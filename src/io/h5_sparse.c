@@ -19,19 +19,6 @@ static dc_h5_type stored_type(dc_dtype t)
 
 /* ---- Space ------------------------------------------------------------------------------------------------------- */
 
-/* Lines of a text, and the length of the longest. */
-static int64_t count_lines(const char *text, size_t *longest)
-{
-    int64_t n = 0;
-    *longest = 1;
-    for (const char *p = text; p; n++) {
-        const size_t length = strcspn(p, "\n");
-        *longest = DC_MAX(*longest, length);
-        p = p[length] ? p + length + 1 : NULL;
-    }
-    return n;
-}
-
 static size_t digits_of(int64_t largest)
 {
     char text[DIGITS_MAX + 1];
@@ -51,7 +38,7 @@ static dc_status size_of_file(const char *part, const dc_h5_sparse_spec *spec, i
     const int64_t row = (int64_t)(sizeof(int64_t) + sizeof(int32_t) + dc_h5_sparse_id_bytes(spec) + spec->text_bytes);
     size_t name = DIGITS_MAX;
     int64_t entries, rows, all;
-    if (spec->features) (void)count_lines(spec->features, &name);
+    if (spec->features) (void)dc_h5_count_lines(spec->features, &name);
     const double columns = (double)spec->D * (double)(name + 8 * spec->n_var);
     if (!__builtin_mul_overflow(spec->nnz, entry, &entries) && !__builtin_mul_overflow(spec->N, row, &rows) &&
         columns < 0x1p60 && !__builtin_add_overflow(entries, rows, &all) &&
@@ -169,7 +156,7 @@ static dc_status put_labels(dc_h5 *h5, const dc_h5_sparse_spec *spec)
 {
     dc_status st = DC_OK;
     size_t longest;
-    const int64_t n = count_lines(spec->classes, &longest);
+    const int64_t n = dc_h5_count_lines(spec->classes, &longest);
     DC_TRY(dc_h5_create_group(h5, "/obs/label"));
     DC_TRY(stamp(h5, "/obs/label", "categorical"));
     DC_TRY(dc_h5_put_attr_i64(h5, "/obs/label", "ordered", &(int64_t){0}, 1));
@@ -226,7 +213,7 @@ static dc_status put_var(dc_h5 *h5, const dc_h5_sparse_spec *spec)
     for (size_t i = 0; i < spec->n_var; i++) columns[i] = spec->var[i].name;
     DC_TRY(put_frame(h5, "/var", columns, spec->n_var));
     if (spec->features) {
-        DC_ASSERT(count_lines(spec->features, &bytes) == spec->D);
+        DC_ASSERT(dc_h5_count_lines(spec->features, &bytes) == spec->D);
         DC_TRY(dc_h5_put_attr_str(h5, "/", "feature_dataset", "/var/_index"));
     }
     DC_TRY(put_texts(h5, "/var/_index", (names){spec->features, 0}, spec->D, bytes));

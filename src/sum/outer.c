@@ -7,19 +7,16 @@
 #include "outer_priv.h"
 
 const dc_outer_row dc_outer_table[] = {
-    [DC_OUTER_GATHER] = {.name = "gather",
-                         .create = dc_outer_gather_create,
+    [DC_OUTER_GATHER] = {.create = dc_outer_gather_create,
                          .release = dc_outer_gather_release,
                          .sync = dc_outer_gather_sync,
                          .sent = dc_outer_gather_sent},
-    [DC_OUTER_TREE] = {.name = "tree",
-                       .padded = true,
+    [DC_OUTER_TREE] = {.padded = true,
                        .create = dc_outer_tree_create,
                        .release = dc_outer_tree_release,
                        .sync = dc_outer_tree_sync,
                        .sent = dc_outer_tree_sent},
-    [DC_OUTER_ALLREDUCE] = {.name = "allreduce",
-                            .whole = true,
+    [DC_OUTER_ALLREDUCE] = {.whole = true,
                             .create = dc_outer_allreduce_create,
                             .release = dc_outer_allreduce_release,
                             .sync = dc_outer_allreduce_sync,
@@ -30,11 +27,6 @@ dc_outer_way dc_outer_choose(bool strict, int64_t gather_rows, int64_t B)
 {
     if (!strict) return DC_OUTER_ALLREDUCE;
     return B <= gather_rows ? DC_OUTER_GATHER : DC_OUTER_TREE;
-}
-
-const char *dc_outer_name(dc_outer_way way)
-{
-    return dc_outer_table[way].name;
 }
 
 /* ---- Create ------------------------------------------------------------------------------------------------------ */

@@ -84,7 +84,6 @@ double dc_owned_square_bytes(const dc_owners *o, int r);
 /* ---- The ways ---------------------------------------------------------------------------------------------------- */
 
 typedef struct {
-    const char *name;
     bool padded; /* every shard has the same number of places, so that all products have the same shape */
     bool whole;  /* every rank gets the whole gradient and owns all of it */
     dc_status (*create)(dc_outer *o);
