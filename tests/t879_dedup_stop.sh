@@ -53,6 +53,7 @@ is "$(ls x.h5*)" "x.h5.ckpt" "no result yet"
 share() { sed -n 's/.*continues .*: \([0-9.]*\) % .*/\1/p' "$out"; }
 first=$(share)
 cp x.h5.ckpt y.h5.ckpt
+cp x.h5.ckpt w.h5.ckpt
 run 0 1 check x.h5.ckpt
 expect_out "x.h5.ckpt: whole: unfinished search" "dcmpi check knows it"
 run 1 2 "${args[@]}" --output=x.h5
@@ -68,6 +69,17 @@ is "$rc" 6 "a damaged save is refused"
 run 0 1 "${args[@]}" --output=y.h5 --force --dry-run
 expect_exit 0 "a dry run with --force"
 is "$(ls y.h5*)" "y.h5.ckpt" "removes nothing"
+
+# One made on purpose: the program says itself which checksums such a file should have.
+py 'f = h5py.File("w.h5.ckpt", "r+"); f["edges"][-1, 1] = 24000'
+for where in edges /; do
+    run 1 1 "${args[@]}" --output=w.h5
+    right=$(sed -n 's/.* is \([0-9a-f]*\), stored is .*/\1/p' "$err")
+    py "h5py.File('w.h5.ckpt', 'r+')['$where'].attrs.modify('xxh3' if '$where' == 'edges' else 'result_hash', np.bytes_('$right'))"
+done
+run 2 1 "${args[@]}" --output=w.h5
+expect_error 6 "w.h5.ckpt is damaged: it names rows that there are not; --force starts anew" "a row that there is not, with the right checksums"
+is "$(ls w.h5*)" "w.h5.ckpt" "no result"
 
 "$dcmpi" "${args[@]}" --output=z.h5 >"$out" 2>"$err" &
 job=$!

@@ -13,6 +13,10 @@ with h5py.File("data.h5", "w") as f:
     f["X"] = X.astype("f4")
 with h5py.File("equal.h5", "w") as f:
     f["X"] = np.eye(8, dtype="f4")[np.minimum(rng.geometric(0.3, 600), 8) - 1]
+# Four rows at (1.5, 0): the second round brings the first two of them to a cluster that has just kept the third.
+with h5py.File("late.h5", "w") as f:
+    at = [(1.5, 0), (-0.375, 0), (0, 1), (0, 1.95), (4, 0), (20, 20)]
+    f["X"] = np.repeat(at, [4, 16, 4, 16, 17, 1], axis=0).astype("f4")
 '
 cat >check.py <<'EOF2'
 import heapq, sys
@@ -60,6 +64,9 @@ run 1 1 kmeans --input.data=data.h5 --input.scale=none "--cluster.levels=[4,5]" 
 is "$(/usr/bin/python3 check.py levels/run.h5 80 data.h5 | cut -d ' ' -f 2,3,5)" "True True True" "leaves of levels have a cap, too"
 run 1 2 kmeans --input.data=equal.h5 --input.scale=none --cluster.clusters=8 --cluster.max_size=80 --run.output=equal
 is "$(/usr/bin/python3 check.py equal/run.h5 80 equal.h5 | cut -d ' ' -f 1-4)" "True True True True" "centres at equal distances: the lowest first"
+run 1 1 kmeans --input.data=late.h5 --input.scale=none --cluster.clusters=4 --cluster.max_size=18 --run.output=late
+is "$(/usr/bin/python3 check.py late/run.h5 18 late.h5 | cut -d ' ' -f 1-3,5) $(py 'print(*h5py.File("late/run.h5")["labels"][:4] == h5py.File("late/run.h5")["labels"][41])')" \
+    "True True True True True False False False" "of equal rows the first has the place, whenever it asks"
 run 2 1 "${args[@]}" --cluster.max_size=74 --run.output=bad
 expect_error 3 '20 clusters of at most 74 rows cannot hold 1500 rows; cluster.max_size must be at least 75' "too little room"
 run 1 1 "${args[@]}" --cluster.max_size=90 --run.output=dry --dry-run
