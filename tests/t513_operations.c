@@ -393,7 +393,8 @@ static dc_val record_batch_norm(dc_graph *g, sizes s, int variant)
 
 static dc_val record_layer_norm(dc_graph *g, sizes s, int variant)
 {
-    return record_norm(g, s, 1, DC_NORM_LAYER, (dc_act)variant, DC_TRAINED);
+    const bool pixels = variant == 5;
+    return record_norm(g, s, pixels ? 3 : 1, DC_NORM_LAYER, pixels ? DC_ACT_TANH : (dc_act)variant, DC_TRAINED);
 }
 
 /* Leaves out what is recorded after node i. */
@@ -517,7 +518,7 @@ static const op_case cases[] = {
     {"variance", 3, record_variance, {0}},
     {"batch-norm", 10, record_batch_norm, {SIGNED, SIGNED, POSITIVE, AWAY, SIGNED}},
     {"running-moment", 4, record_running_moment, {0}},
-    {"layer-norm", 5, record_layer_norm, {0}},
+    {"layer-norm", 6, record_layer_norm, {0}},
     {"grad", 0, NULL, {0}},     /* of all that have one */
     {"grad-sum", 0, NULL, {0}}, /* t514 */
 };

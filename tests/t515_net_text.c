@@ -190,7 +190,7 @@ static const struct {
          "column 9, layer encoder_0: 'init=glorott' names no scheme of first weights, did you mean "
          "'glorot'?"},
         {"dense 5 init=normal init=normal", "column 21, layer encoder_0: 'init=normal' is a second init"},
-        {"conv 3x3x2 ln", "column 12, layer encoder_0: 'ln' is a norm of dense layers alone"},
+        {"conv 3x3x2 ln bn", "column 15, layer encoder_0: 'bn' is a second norm"},
         {"conv 3x3x2 bn bn", "column 15, layer encoder_0: 'bn' is a second norm"},
         {"maxpool 2x2 bn", "column 13, layer encoder_0: 'bn' is no stride and no padding"},
         {"dense 5 rate=", "column 9, layer encoder_0: 'rate=' has no factor in 0..1000000"},
@@ -374,10 +374,6 @@ static void test_wrong_images(void)
     } wrong[] = {
         {"conv 5x5x4 /2, conv 5x5x4 valid", "~encoder",
          "model.encoder: column 21, layer encoder_1: its window of 5x5 does not fit into images of 4x4x4"},
-        {"dense 4x4x4 ln, conv 3x3x2, dense 3", "~encoder",
-         "model.decoder: column 1, layer decoder_1 mirrors encoder_1 and would have the norm of the layer before it, "
-         "but "
-         "ln is for dense layers alone"},
         {"dense 9, conv 3x3x2", "~encoder",
          "model.encoder: column 15, layer encoder_1: it needs images, but gets rows of 9 values"},
         {"conv 3x3x2, maxpool 2x2, dense 3", "~encoder",

@@ -16,12 +16,11 @@
  * reverse of the conv that has the same kernel, stride and padding and gives the images that the deconv gets; "out="
  * says of what size those of that conv are, else it is as in Keras and PyTorch. A dense layer reads images as rows.
  *
- * The activation is linear if none is given; bn puts batch norm before it (of images by channel), ln layer norm (dense
- * layers alone); init replaces the model's
- * scheme for this layer's initial weights; rate is a factor of its learning rate. "~encoder" is the mirror: the
- * encoder's layers in reverse order, deconv for conv. Each has the init and rate of the layer that it mirrors, and norm
- * and activation with which the encoder made the values that it reconstructs. "tied ~encoder" also uses the encoder's
- * weights, transposed. */
+ * The activation is linear if none is given; bn puts batch norm before it (of images by channel), ln layer norm (of a
+ * whole image); init replaces the model's scheme for this layer's initial weights; rate is a factor of its learning
+ * rate. "~encoder" is the mirror: the encoder's layers in reverse order, deconv for conv. Each has the init and rate of
+ * the layer that it mirrors, and norm and activation with which the encoder made the values that it reconstructs. "tied
+ * ~encoder" also uses the encoder's weights, transposed. */
 #ifndef DCMPI_NET_TEXT_H
 #define DCMPI_NET_TEXT_H
 

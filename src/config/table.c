@@ -334,7 +334,8 @@ const dc_key dc_key_table[] = {
          "is dense WIDTH [bn|ln] [ACTIVATION] [init=SCHEME] [rate=FACTOR]: linear without an activation; bn is batch "
          "norm, ln layer norm before it; init as model.init, rate times the learning rate, for this layer. The last "
          "one makes the embedding. For images: conv HEIGHTxWIDTHxCHANNELS [/STRIDE] [same, valid or pad=PIXELS] and "
-         "what dense may have but ln, bn by channel, deconv (transposed convolution, also out=HEIGHTxWIDTH), maxpool "
+         "what dense may have, bn by channel, ln over all of an image, deconv (transposed convolution, also "
+         "out=HEIGHTxWIDTH), maxpool "
          "and avgpool "
          "HEIGHTxWIDTH [/STRIDE] [padding]: \"conv 5x5x32 /2 relu, conv 3x3x64 /2 relu valid, dense 10\"."},
     {KEY("model", "decoder", DC_KEY_NET, model.decoder, "~encoder"), .verbs = DC_USE_FIT, .trait = "decoder",

@@ -130,12 +130,6 @@ static dc_status add_mirror(dc_net *net, const dc_net_text *t)
         layer->norm = i > 0 ? t->encoder.layer[i - 1].norm : t->output_norm;
         layer->tied = tied;
         layer_name(layer->name, true, j);
-        if (layer->norm == DC_NORM_LAYER && dc_layer_has_window(layer) && !t->names_only)
-            return DC_FAIL(
-                DC_ERR_USAGE,
-                "model.decoder: column 1, layer %s mirrors %s and would have the norm of the layer before it, "
-                "but ln is for dense layers alone; write the decoder's layers",
-                layer->name, from->name);
         net->n_layers++;
     }
     return DC_OK;

@@ -194,8 +194,6 @@ static bool is_pool(const dc_layer_text *layer)
 
 static bool read_norm(const reader *r, dc_norm norm, dc_layer_text *out)
 {
-    if (out->kind != DC_LAYER_DENSE && norm == DC_NORM_LAYER)
-        return refuse(r, r->word_column, "'%s' is a norm of dense layers alone", r->word);
     if (out->norm) return refuse(r, r->word_column, "'%s' is a second norm", r->word);
     out->norm = norm;
     return true;

@@ -3,7 +3,7 @@
  * where mean and variance of a column are those of the batch, over all ranks, or running ones. They are operands, so
  * their gradients go on to the rows of the whole batch. Images are norm'd by channel, over rows and pixels: the vectors
  * have as many values as there are channels. Layer norm (Ba, Kiros, Hinton, 2016) takes the moments over the columns of
- * a row. */
+ * a row; gamma and bias of images are those of a channel, too (PyTorch's GroupNorm with one group). */
 #include <math.h>
 
 #include "dcmpi/op.h"
@@ -202,6 +202,17 @@ static moments moments_of(const float *x, int64_t width)
     return (moments){mean, 1 / sqrt(squares / (double)width + EPSILON)};
 }
 
+/* A run of columns whose values of gamma and bias lie side by side. */
+typedef struct {
+    int64_t first, count, channel;
+} run;
+
+static run run_at(const dc_call *c, int64_t first)
+{
+    const int64_t channels = dc_in_width(c, 1), channel = first % channels;
+    return (run){first, DC_MIN(channels - channel, (int64_t)COLUMNS), channel};
+}
+
 static void layer_norm(const dc_call *c)
 {
     const int64_t width = c->node->shape.width;
@@ -209,21 +220,25 @@ static void layer_norm(const dc_call *c)
         const float *x = c->in[0] + i * width;
         const moments m = moments_of(x, width);
         float *y = c->out + i * width;
-        for (int64_t j = 0; j < width; j++)
-            y[j] = (float)((double)c->in[1][j] * (((double)x[j] - m.mean) * m.root) + (double)c->in[2][j]);
+        for (run r = run_at(c, 0); r.first < width; r = run_at(c, r.first + r.count)) {
+            const float *gamma = c->in[1] + r.channel, *bias = c->in[2] + r.channel;
+            for (int64_t j = 0; j < r.count; j++)
+                y[r.first + j] =
+                    (float)((double)gamma[j] * (((double)x[r.first + j] - m.mean) * m.root) + (double)bias[j]);
+        }
         for (int64_t j = 0; j < width; j += DC_VEC_LANES)
             dc_vec_store(y + j, width - j, dc_vec_act(act_of(c), dc_vec_load(y + j, width - j)));
     }
 }
 
-/* h of columns [j0, j0 + count) of row i, with gamma 1 if `plain`. */
-static void inner_row(const dc_call *c, int64_t i, int64_t j0, int64_t count, bool plain, double *h)
+/* h of a run of columns of row i, with gamma 1 if `plain`. */
+static void inner_row(const dc_call *c, int64_t i, run r, bool plain, double *h)
 {
     float d[DC_VEC_LANES];
-    for (int64_t j = 0; j < count; j += DC_VEC_LANES) {
-        const int64_t m = DC_MIN(count - j, (int64_t)DC_VEC_LANES);
-        dc_vec_store(d, DC_VEC_LANES, inner_gradient(c, i * c->node->shape.width + j0 + j, m));
-        for (int64_t l = 0; l < m; l++) h[j + l] = (double)d[l] * (plain ? 1 : (double)c->in[1][j0 + j + l]);
+    for (int64_t j = 0; j < r.count; j += DC_VEC_LANES) {
+        const int64_t m = DC_MIN(r.count - j, (int64_t)DC_VEC_LANES);
+        dc_vec_store(d, DC_VEC_LANES, inner_gradient(c, i * c->node->shape.width + r.first + j, m));
+        for (int64_t l = 0; l < m; l++) h[j + l] = (double)d[l] * (plain ? 1 : (double)c->in[1][r.channel + j + l]);
     }
 }
 
@@ -234,21 +249,19 @@ static void layer_norm_back(const dc_call *c)
         const float *x = c->in[0] + i * width;
         const moments m = moments_of(x, width);
         double h[COLUMNS], sum = 0, along = 0;
-        for (int64_t j0 = 0; j0 < width; j0 += COLUMNS) {
-            const int64_t count = DC_MIN(width - j0, (int64_t)COLUMNS);
-            inner_row(c, i, j0, count, false, h);
-            for (int64_t j = 0; j < count; j++) {
+        for (run r = run_at(c, 0); r.first < width; r = run_at(c, r.first + r.count)) {
+            inner_row(c, i, r, false, h);
+            for (int64_t j = 0; j < r.count; j++) {
                 sum += h[j];
-                along += h[j] * ((double)x[j0 + j] - m.mean) * m.root;
+                along += h[j] * ((double)x[r.first + j] - m.mean) * m.root;
             }
         }
-        for (int64_t j0 = 0; j0 < width; j0 += COLUMNS) {
-            const int64_t count = DC_MIN(width - j0, (int64_t)COLUMNS);
-            inner_row(c, i, j0, count, false, h);
-            for (int64_t j = 0; j < count; j++) {
-                const double n = ((double)x[j0 + j] - m.mean) * m.root;
+        for (run r = run_at(c, 0); r.first < width; r = run_at(c, r.first + r.count)) {
+            inner_row(c, i, r, false, h);
+            for (int64_t j = 0; j < r.count; j++) {
+                const double n = ((double)x[r.first + j] - m.mean) * m.root;
                 const float dx = (float)(m.root * (h[j] - (sum + n * along) / (double)width));
-                float *d = &c->din[0][i * width + j0 + j];
+                float *d = &c->din[0][i * width + r.first + j];
                 *d = c->adds[0] ? *d + dx : dx;
             }
         }
@@ -262,11 +275,10 @@ static void layer_norm_partial(const dc_call *c, int k, double *sum)
     for (int64_t i = 0; i < c->tile->n; i++) {
         const float *x = c->in[0] + i * width;
         const moments m = moments_of(x, width);
-        for (int64_t j0 = 0; j0 < width; j0 += COLUMNS) {
-            const int64_t count = DC_MIN(width - j0, (int64_t)COLUMNS);
-            inner_row(c, i, j0, count, true, d);
-            for (int64_t j = 0; j < count; j++)
-                sum[j0 + j] += d[j] * (k == 1 ? ((double)x[j0 + j] - m.mean) * m.root : 1);
+        for (run r = run_at(c, 0); r.first < width; r = run_at(c, r.first + r.count)) {
+            inner_row(c, i, r, true, d);
+            for (int64_t j = 0; j < r.count; j++)
+                sum[r.channel + j] += d[j] * (k == 1 ? ((double)x[r.first + j] - m.mean) * m.root : 1);
         }
     }
 }
@@ -319,8 +331,9 @@ static dc_val of_batch(dc_graph *g, const dc_layer *layer, dc_act act, dc_pass p
 
 static dc_val of_row(dc_graph *g, const dc_layer *layer, dc_act act, dc_pass pass, dc_val x)
 {
-    const dc_tensor gamma = {layer->name, layer->gamma, 1, layer->out, pass != DC_FIXED},
-                    bias = {layer->name, layer->bias, 1, layer->out, pass != DC_FIXED};
+    const int64_t width = dc_layer_biases(layer);
+    const dc_tensor gamma = {layer->name, layer->gamma, 1, width, pass != DC_FIXED},
+                    bias = {layer->name, layer->bias, 1, width, pass != DC_FIXED};
     const int in[] = {x.id, (dc_use)(g, &gamma).id, (dc_use)(g, &bias).id};
     return dc_record(g, (dc_node){.op = &op_layer_norm, .n_in = 3, .in = {in[0], in[1], in[2]}, .whole = {act}},
                      (dc_shape){DC_ROWS, 1, layer->out});

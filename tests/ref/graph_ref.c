@@ -461,13 +461,13 @@ static void running_moment(const node_call *c, int64_t i, double *out)
 
 static void layer_norm(const node_call *c, int64_t i, double *out)
 {
-    const int64_t width = c->x->shape.width;
+    const int64_t width = c->x->shape.width, channels = shape_of(c, 1)->width;
     double m = 0, v = 0;
     for (int64_t j = 0; j < width; j++) m += row_of(c, 0, i)[j] / (double)width;
     for (int64_t j = 0; j < width; j++) v += pow(row_of(c, 0, i)[j] - m, 2) / (double)width;
     for (int64_t j = 0; j < width; j++)
-        out[j] = act_ref((dc_act)c->x->whole[0],
-                         at(c, 1, 0, j) * (row_of(c, 0, i)[j] - m) / sqrt(v + 1e-5) + at(c, 2, 0, j));
+        out[j] = act_ref((dc_act)c->x->whole[0], at(c, 1, 0, j % channels) * (row_of(c, 0, i)[j] - m) / sqrt(v + 1e-5) +
+                                                     at(c, 2, 0, j % channels));
 }
 
 static void concat(const node_call *c, int64_t i, double *out)
