@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The shape of images is part of what a network with layers for images computes, wherever it comes from: a run with another
-# shape does not go on from it, be it complete, unfinished or shorter. For other networks it is only for the report.
+# shape does not go on from it, be it complete, unfinished or shorter; predict warns. For other networks it is only for the report.
 # limit: 120
 . "$(dirname "$0")/lib.sh"
 . "$root/tests/resume_help.sh"
@@ -69,4 +69,13 @@ expect_out "nothing is left to do" "as the same run"
 go high 18 "${dense[@]}" --run.output=dense --input.image_shape=[4,12]
 expect_exit 0 "and a longer one"
 expect_out "longer " "goes on"
+
+# New rows of another shape.
+run 1 1 predict --model=good/run.h5 --input=wide.h5 --output=p.h5
+expect_exit 0 "predict of another shape"
+expect_out "WARNING +wide.h5 has images of 6x8x1; the layers of good/run.h5 take its rows for images of 8x6x1" "warns"
+run 1 1 predict --model=good/run.h5 --input=high.h5 --output=p.h5 --force
+expect_no_out "has images of" "predict of the shape of the run does not"
+run 1 1 predict --model=dense/run.h5 --input=high.h5 --output=p.h5 --force
+expect_no_out "has images of" "nor does a network without layers for images"
 done_testing

@@ -188,8 +188,8 @@ extern const dc_op dc_op_recon;                                       /* op_loss
 
 /* Records d * act'(t), [batch x width], computed from y = act(t); op_act.c. */
 dc_val dc_act_slope(dc_graph *g, dc_act act, dc_val d, dc_val y);
-/* Records norm, scale, bias and activation of a layer that has a norm, from its product x [batch x out]; op_norm.c.
- */
+/* Records norm, scale, bias and activation of a layer that has a norm, from its product x [batch x out]. Layer norm
+ * takes the moments of a whole row, also of an image, whose gamma and bias are those of a channel; op_norm.c. */
 dc_val dc_norm_layer(dc_graph *g, const dc_layer *layer, dc_pass pass, dc_val x);
 /* Records DC_ACT_GELU of t; a layer with this activation is a linear one and this. */
 dc_val dc_act_gelu(dc_graph *g, dc_val t);

@@ -18,6 +18,7 @@
 #include "dcmpi/version.h"
 #include "dcmpi/watchdog.h"
 #include "dcmpi/wish.h"
+#include "deck_model.h"
 #include "expect.h"
 #include "result_model.h"
 #include "run.h"
@@ -202,6 +203,20 @@ static dc_status check_names(const dc_prediction *p)
                                  p->stream.feature_names);
 }
 
+/* Rows of other images have as many columns, but other pixels are neighbours. Not an error: the run's deck may have set
+ * another shape than its file. */
+static void warn_of_images(const dc_prediction *p)
+{
+    const dc_data_header *head = &p->stream.head;
+    const dc_image was = dc_deck_image(&p->deck);
+    if (was.c == 0 || head->n_image_dims < 2 || head->n_image_dims > 3) return;
+    const int64_t *shape = head->image_shape, channels = head->n_image_dims == 3 ? shape[2] : 1;
+    if (shape[0] == was.h && shape[1] == was.w && channels == was.c) return;
+    dc_log_warning("%s has images of %lldx%lldx%lld; the layers of %s take its rows for images of %lldx%lldx%lld",
+                   p->input, (long long)shape[0], (long long)shape[1], (long long)channels, p->model, (long long)was.h,
+                   (long long)was.w, (long long)was.c);
+}
+
 static dc_status open_input(dc_comm *comm, dc_prediction *p)
 {
     dc_status st = DC_OK;
@@ -211,6 +226,7 @@ static dc_status open_input(dc_comm *comm, dc_prediction *p)
         DC_TRY(DC_FAIL(DC_ERR_DATA, "%s has %lld columns, the model of %s was trained on %lld", p->input,
                        (long long)p->stream.head.D, p->model, (long long)dc_trained_columns(&p->trained)));
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? check_names(p) : DC_OK);
+    warn_of_images(p);
 out:
     return st;
 }
