@@ -198,6 +198,18 @@ static dc_status check_names(const dc_prediction *p)
                                  p->stream.feature_names);
 }
 
+/* Windows move over images of the shape in the run. */
+static void warn_of_images(const dc_prediction *p)
+{
+    char there[DC_IMAGE_TEXT_MAX], here[DC_IMAGE_TEXT_MAX];
+    const dc_data_header *head = &p->stream.head;
+    const dc_int_list *own = &p->deck.input.image_shape;
+    if (head->n_image_dims > 0 && own->n > 0 && !dc_image_same(head->n_image_dims, head->image_shape, own->n, own->v))
+        dc_log_warning("%s has images of %s; the model of %s takes them as images of %s, as in its run", p->input,
+                       dc_image_text(head->n_image_dims, head->image_shape, there), p->model,
+                       dc_image_text(own->n, own->v, here));
+}
+
 static dc_status open_input(dc_comm *comm, dc_prediction *p)
 {
     dc_status st = DC_OK;
@@ -207,6 +219,7 @@ static dc_status open_input(dc_comm *comm, dc_prediction *p)
         DC_TRY(DC_FAIL(DC_ERR_DATA, "%s has %lld columns, the model of %s was trained on %lld", p->input,
                        (long long)p->stream.head.D, p->model, (long long)dc_trained_columns(&p->trained)));
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? check_names(p) : DC_OK);
+    warn_of_images(p);
 out:
     return st;
 }

@@ -35,6 +35,8 @@ dc_status dc_row_stream_open(dc_comm *comm, const dc_data_request *request, dc_r
     dc_comm_bcast(comm, s->shape, sizeof *s->shape, 0);
     s->shape->files = r.files;
     s->head = s->shape->head;
+    s->head.n_image_dims = s->shape->n_image_dims;
+    memcpy(s->head.image_shape, s->shape->image_shape, sizeof s->head.image_shape);
     s->checksum = dc_data_checksum_of(s->shape, dc_comm_size(comm));
     DC_TRY_ALL(comm, dc_data_sums_create(s->shape, dc_comm_size(comm), &s->sums));
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_data_column_names(r.path, s->shape, &s->feature_names) : DC_OK);
