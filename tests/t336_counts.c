@@ -11,12 +11,15 @@ enum { N = 60, D = 80, M = 25, SHARDS = 8 };
 static const char file[] = "scanpy.txt";
 static double x[N * D], expected[N * D];
 
-/* dense.h5 and sparse.h5 hold the same counts. */
+/* dense.h5 and sparse.h5 hold the same counts. Rank 0. */
 static dc_status write_files(void)
 {
     dc_status st = DC_OK;
     dc_h5 *h5 = NULL;
-    dc_h5_sparse_stream *s = NULL;
+    dc_h5_sparse_writer *w = NULL;
+    dc_h5_sparse_places places;
+    dc_h5_sparse_sums sums;
+    const char *sparse = path_of("sparse.h5");
     static int64_t ptr[N + 1];
     static int32_t col[N * D];
     static uint8_t val[N * D];
@@ -27,17 +30,17 @@ static dc_status write_files(void)
             if (x[i * D + c] != 0) col[ptr[i + 1]] = c, val[ptr[i + 1]++] = (uint8_t)x[i * D + c];
     }
     for (int c = 0; c < D; c++) snprintf(names + strlen(names), 8, "%sg%d", c ? "\n" : "", c);
-    if (on_rank0()) {
-        DC_TRY(dc_h5_open(&h5, path_of("dense.h5"), DC_H5_CREATE));
-        DC_TRY(dc_h5_put(h5, "/X", DC_H5_F64, 2, (dc_gidx[]){N, D}, x));
-        DC_TRY(dc_h5_put_attr_str(h5, "/", "feature_names", names));
-        DC_TRY(dc_h5_close(&h5));
-    }
     const dc_h5_sparse_spec spec = {.N = N, .D = D, .nnz = ptr[N], .dtype = DC_U8, .features = names};
-    const int64_t rows = on_rank0() ? N : 0;
-    DC_TRY(dc_h5_sparse_stream_create(comm, &s, path_of("sparse.h5"), &spec, 0, 0, NULL, NULL));
-    DC_TRY(dc_h5_sparse_stream_append(comm, s, rows, ptr, col, val, NULL, NULL));
-    st = dc_h5_sparse_stream_commit(comm, &s, NULL, NULL);
+    DC_TRY(dc_h5_open(&h5, path_of("dense.h5"), DC_H5_CREATE));
+    DC_TRY(dc_h5_put(h5, "/X", DC_H5_F64, 2, (dc_gidx[]){N, D}, x));
+    DC_TRY(dc_h5_put_attr_str(h5, "/", "feature_names", names));
+    DC_TRY(dc_h5_close(&h5));
+    DC_TRY(dc_file_replace(sparse, NULL, 0)); /* dc_h5_sparse_make() fills a file that exists */
+    DC_TRY(dc_h5_sparse_make(sparse, &spec, NULL, NULL, &places));
+    DC_TRY(dc_h5_sparse_begin(&w, sparse, &spec, &places, 0, 0));
+    DC_TRY(dc_h5_sparse_append(w, N, ptr, col, val, NULL, NULL, NULL));
+    DC_TRY(dc_h5_sparse_end(&w, &sums));
+    DC_TRY(dc_h5_sparse_seal(sparse, &spec, &sums, NULL, NULL));
 out:
     return st;
 }
@@ -167,7 +170,8 @@ int main(void)
 {
     if (!folder_open()) return 1;
     CHECK(golden_read(file, "x", x, N * D));
-    CHECK_OK(write_files());
+    CHECK_OK(on_rank0() ? write_files() : DC_OK);
+    dc_comm_barrier(comm);
     test_scanpy();
     test_definition();
     test_choice();

@@ -1,7 +1,9 @@
 /* Principal components of input.scale = pca: variances, directions, rows and counts against scikit-learn's
  * (tests/golden/pca.txt); covariance in several panels against the plain sum; the whitened covariance is the identity;
- * rows in pieces have the bits of all rows; the way of wide rows gives the same, for a share of the variance, too; what
- * is refused. t212 compares bits between ranks and threads. Fixed seed 561. ranks: 2  ranks_long: 1 5  threads: 1 2 */
+ * rows in pieces have the bits of all rows; of fewer rows than columns, directions are eigenvectors of the covariance
+ * and orthogonal, also those without variance; the way of wide rows gives the same, for a share of the variance, too;
+ * what is refused. t212 compares bits between ranks and threads. Fixed seed 561. ranks: 2  ranks_long: 1 5  threads: 1
+ * 2 */
 #include "data/pca_wide.h"
 #include "dcmpi/data.h"
 #include "dcmpi/h5.h"
@@ -83,6 +85,67 @@ static void fill_wide(float *x)
         for (int c = 1; c < WIDE_D; c++) x[i * WIDE_D + c] += 0.5F * x[i * WIDE_D + c - 1] + 3;
 }
 
+/* ---- Fewer rows than columns ------------------------------------------------------------------------------------- */
+
+static void plain(const dc_dataset *d, int64_t width, double *mean, double *cov);
+
+/* Largest |C v - variance v| of the components relative to the first variance, with C divided as the variances. */
+static double residual_of(const dc_principal *p, const double *cov)
+{
+    double worst = 0;
+    for (int64_t j = 0; j < p->k; j++)
+        for (int64_t a = 0; a < p->d; a++) {
+            double sum = -p->variance[j] * (double)p->direction[j * p->d + a];
+            for (int64_t b = 0; b < p->d; b++) sum += cov[a * p->d + b] * (double)p->direction[j * p->d + b];
+            worst = fmax(worst, fabs(sum) / p->variance[0]);
+        }
+    return worst;
+}
+
+static double skew_of(const dc_principal *p)
+{
+    double worst = 0;
+    for (int64_t i = 0; i < p->k; i++)
+        for (int64_t j = 0; j <= i; j++) {
+            double sum = i == j ? -1 : 0;
+            for (int64_t c = 0; c < p->d; c++)
+                sum += (double)p->direction[i * p->d + c] * (double)p->direction[j * p->d + c];
+            worst = fmax(worst, fabs(sum));
+        }
+    return worst;
+}
+
+/* 130 rows in three tiles, the last 30 of them repeat others: 99 components vary. All but the first have small
+ * variances. */
+static void test_dual(void)
+{
+    enum { ROWS = 130, DIFFERENT = 100 };
+    static float x[WIDE_N * WIDE_D];
+    static double mean[WIDE_D], cov[WIDE_D * WIDE_D];
+    dc_dataset *d = NULL;
+    dc_principal p = {0};
+    fill_wide(x);
+    for (int i = 0; i < DIFFERENT; i++)
+        for (int c = 0; c < WIDE_D; c++) x[i * WIDE_D + c] += 1000.0F * (float)(i % 7) * (float)(c % 5);
+    memcpy(x + DIFFERENT * WIDE_D, x, (ROWS - DIFFERENT) * WIDE_D * sizeof *x);
+    write_rows(path_of("dual.h5"), DC_H5_F32, ROWS, WIDE_D, x);
+    CHECK_OK(dc_dataset_load(comm, path_of("dual.h5"), 0, SHARDS, DC_SCALE_NONE, 0, 1, &d));
+    const dc_rows rows = dc_rows_of_dataset(d);
+    CHECK_OK(dc_principal_create(comm, &rows, &(dc_principal_wanted){.components = ROWS}, &p));
+    plain(d, WIDE_D, mean, cov);
+    CHECK_INT(p.k, ROWS);
+    CHECK_INT(p.varying, DIFFERENT - 1);
+    CHECK_ARRAY_NEAR(p.mean, mean, WIDE_D, 1e-9);
+    CHECK(residual_of(&p, cov) < 1e-7);
+    CHECK(skew_of(&p) < 1e-6);
+    dc_principal_release(&p);
+    CHECK_OK(dc_principal_create(comm, &rows, &(dc_principal_wanted){.components = 3, .noise = 1e12}, &p));
+    CHECK_INT(p.k, 0);
+    CHECK_INT(p.varying, 0);
+    dc_principal_release(&p);
+    dc_dataset_destroy(&d);
+}
+
 /* ---- Beyond one rank: the way of wide rows, on rows of which both ways can be taken ------------------------------ */
 
 static void test_wide(void)
@@ -94,7 +157,7 @@ static void test_wide(void)
     const dc_data_request r = {.path = path_of("x.h5"), .scale = DC_SCALE_NONE};
     CHECK_OK(dc_dataset_open(comm, &r, SHARDS, 0, 1, &d));
     const dc_rows rows = dc_rows_of_dataset(d);
-    CHECK_OK(dc_pca_wide(comm, &rows, &(dc_principal_wanted){.components = K}, &wide));
+    CHECK_OK(dc_pca_wide(comm, &rows, &(dc_principal_wanted){.components = K}, D, &wide));
     CHECK_OK(dc_principal_create(comm, &rows, &(dc_principal_wanted){.components = K}, &narrow));
     CHECK_INT(wide.k, K);
     CHECK_INT(wide.varying, K);
@@ -123,7 +186,7 @@ static void test_wide_few(const float *x)
     const dc_data_request r = {.path = path_of("few.h5"), .scale = DC_SCALE_NONE};
     CHECK_OK(dc_dataset_open(comm, &r, SHARDS, 0, 1, &d));
     const dc_rows rows = dc_rows_of_dataset(d);
-    CHECK_OK(dc_pca_wide(comm, &rows, &(dc_principal_wanted){.components = FEW}, &wide));
+    CHECK_OK(dc_pca_wide(comm, &rows, &(dc_principal_wanted){.components = FEW}, D, &wide));
     CHECK_OK(dc_principal_create(comm, &rows, &(dc_principal_wanted){.components = FEW}, &narrow));
     CHECK_INT(wide.varying, FEW - 1);
     CHECK_INT(narrow.varying, FEW - 1);
@@ -141,7 +204,7 @@ static int64_t count_wide(const char *name, double share)
     const dc_data_request r = {.path = path_of(name), .scale = DC_SCALE_NONE};
     CHECK_OK(dc_dataset_open(comm, &r, SHARDS, 0, 1, &d));
     const dc_rows rows = dc_rows_of_dataset(d);
-    CHECK_OK(dc_pca_wide(comm, &rows, &wanted, &wide));
+    CHECK_OK(dc_pca_wide(comm, &rows, &wanted, WIDE_D, &wide));
     CHECK_OK(dc_principal_create(comm, &rows, &wanted, &narrow));
     for (int64_t j = 0; j < DC_MIN(wide.k, narrow.k); j++) CHECK_NEAR(wide.variance[j] / narrow.variance[j], 1, 1e-6);
     const int64_t k = wide.k == narrow.k ? wide.k : -1;
@@ -149,6 +212,33 @@ static int64_t count_wide(const char *name, double share)
     dc_principal_release(&narrow);
     dc_dataset_destroy(&d);
     return k;
+}
+
+/* Of at most 99 of 301 components: a share between what the range finder finds of it and what they hold, and two that
+ * they do not hold. */
+static void test_wide_refused(void)
+{
+    enum { MOST = 99 };
+    dc_dataset *d = NULL;
+    dc_principal all = {0}, wide = {0};
+    double held = 0;
+    const dc_data_request r = {.path = path_of("wide.h5"), .scale = DC_SCALE_NONE};
+    CHECK_OK(dc_dataset_open(comm, &r, SHARDS, 0, 1, &d));
+    const dc_rows rows = dc_rows_of_dataset(d);
+    CHECK_OK(dc_principal_create(comm, &rows, &(dc_principal_wanted){.components = MOST}, &all));
+    for (int j = 0; j < MOST; j++) held += all.variance[j] / all.total;
+    CHECK_OK(dc_pca_wide(comm, &rows, &(dc_principal_wanted){.variance = held * (1 - 1e-6)}, MOST, &wide));
+    CHECK_INT(wide.k, MOST);
+    dc_principal_release(&wide);
+    for (int i = 0; i < 2; i++) {
+        const dc_principal_wanted more = {.variance = i == 0 ? held * (1 + 1e-6) : fmin(1, held * 1.2)};
+        CHECK_STATUS(dc_pca_wide(comm, &rows, &more, MOST, &wide), DC_ERR_USAGE);
+        CHECK_TEXT_HAS(dc_error_text(), i == 0 ? "hold 0." : "hold about 0.");
+        dc_error_clear();
+        dc_principal_release(&wide);
+    }
+    dc_principal_release(&all);
+    dc_dataset_destroy(&d);
 }
 
 /* Shares that need up to all of 301 components, more than the directions of the first tries; of rows fewer than
@@ -293,6 +383,8 @@ int main(void)
     test_counts();
     test_wide();
     test_wide_share();
+    test_wide_refused();
+    test_dual();
     test_wide_few(x);
     test_white();
     test_panels();

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # input.scale: pca in whole runs: the same bits on any number of ranks and threads, also when continued; run.h5 holds the
 # components, and predict gives the run's own rows the same bits; k-means on components; weights of other components are
-# refused; info, check and the dry run know them.
+# refused; info, check and the dry run know them; 6,000 columns of 60 rows, by pairs of rows.
 # limit: 600
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -77,4 +77,30 @@ run 1 1 "${args[@]}" --run.output=bad --input.variance=0.5
 expect_error 2 "input.variance is not used: input.components is 7, not 0" "number and share"
 run 1 1 fit --input.data=blobs.h5 --input.scale=pca "--model.encoder=conv 3x3x4 relu, dense 3" --input.image_shape=[3,4] --run.output=bad
 expect_error 2 "the rows are no images any more" "layers for images"
+
+py '
+r = np.random.default_rng(562)
+x = r.standard_normal((60, 8)) * 2.0 ** -np.arange(8) @ r.standard_normal((8, 6000)) + 0.01 * r.standard_normal((60, 6000)) + 3
+np.save("few.npy", x.astype("f4"))
+np.save("flat.npy", np.tile(x[:1].astype("f4"), (60, 1)))'
+few=(kmeans --input.scale=pca --input.whiten=true --cluster.clusters=3 --cluster.n_init=1 --parallel.shards=8)
+run 1 2 "${few[@]}" --input.data=few.npy --input.components=59 --run.output=few
+expect_exit 0 "more columns than rows"
+run 3 1 "${few[@]}" --input.data=few.npy --input.components=59 --run.output=few3
+run 0 1 compare few/run.h5 few3/run.h5
+expect_exit 0 "the same bits on 3 ranks"
+run 1 1 "${few[@]}" --input.data=few.npy --input.variance=0.99 --run.output=share
+is "$(py '
+x = np.load("few.npy").astype("f8")
+x -= x.mean(0)
+u, v, w = np.linalg.svd(x, full_matrices=False)
+s, t = h5py.File("few/run.h5")["scaling"], h5py.File("share/run.h5")["scaling"]
+c = s["components"][:].astype("f8")
+print(np.allclose(s["explained_variance"][:], v[:59] ** 2 / 59, rtol=1e-6), np.allclose(abs((c * w[:59]).sum(1)), 1, rtol=1e-6),
+      np.allclose(c @ c.T, np.eye(59), atol=1e-6),
+      len(t["explained_variance"]) == (np.cumsum(v**2) <= 0.99 * (v**2).sum()).sum() + 1)')" "True True True True" "numpy's variances, directions and number of components"
+run 1 1 "${few[@]}" --input.data=few.npy --input.components=60 --run.output=bad
+expect_error 3 "only 59 principal components vary" "whitening of what does not vary"
+run 1 1 "${few[@]}" --input.data=flat.npy --input.components=5 --run.output=bad
+expect_error 3 "all rows are equal" "equal rows"
 done_testing

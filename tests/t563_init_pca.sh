@@ -10,7 +10,8 @@ py '
 r = np.random.default_rng(563)
 X = r.normal(size=(900, 20)) @ r.normal(size=(20, 20)) * 0.7 ** np.arange(20) + 3
 h5py.File("x.h5", "w")["X"] = X.astype("f4")
-h5py.File("wide.h5", "w")["X"] = r.normal(size=(30, 4097)).astype("f4")'
+h5py.File("few.h5", "w")["X"] = r.normal(size=(30, 4097)).astype("f4")
+h5py.File("wide.h5", "w")["X"] = r.integers(0, 9, (4097, 4097), "u1")'
 args=(fit --input.data=x.h5 --input.scale=standard --model.init=pca --pretrain.epochs=1 --pretrain.lr=1e-12
     --cluster.method=aekm --cluster.clusters=3 --cluster.n_init=1 --parallel.shards=8)
 
@@ -69,6 +70,10 @@ run 1 1 "${args[@]}" "--model.encoder=conv 3x3x2 relu, dense 4" --input.image_sh
 expect_error 2 "layer encoder_0 is no dense layer" "layers for images"
 run 1 1 "${args[@]}" "--model.encoder=dense 9 ln relu, dense 4" --run.output=bad
 expect_error 2 "layer encoder_0 has ln" "a norm that undoes the directions"
-run 1 1 fit --input.data=wide.h5 --input.scale=standard --model.init=pca --model.hidden=[8] --model.latent=4 --cluster.clusters=3 --parallel.shards=8 --run.output=bad
-expect_error 2 "has 4097 inputs" "a layer that is too wide"
+wide=(fit --input.scale=none --model.init=pca --model.hidden=[] --model.latent=4 --pretrain.steps=1 --cluster.clusters=3 --cluster.method=aekm
+    --cluster.n_init=1 --parallel.shards=8)
+run 1 1 "${wide[@]}" --input.data=few.h5 --run.output=few
+expect_out "init +encoder_0: 4 principal directions of 4097 inputs" "more columns than rows"
+run 1 1 "${wide[@]}" --input.data=wide.h5 --run.output=bad
+expect_error 2 "has 4097 inputs for 4097 rows" "a layer that is too wide for its rows"
 done_testing

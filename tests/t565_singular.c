@@ -229,13 +229,15 @@ static double gaussian(uint64_t seed, int64_t row, int64_t column)
     return v[column % 4];
 }
 
-/* A matrix of several tiles, with columns that depend on each other; what was its span still is. */
-static void test_tiles(void)
+/* A matrix of several tiles whose fourth column is `apart` from the sum of two others, and whose lengths differ; what
+ * was its span still is. */
+static void test_tiles(double apart)
 {
     enum { M = 3333, L = 5 };
     static double A[M * L], first[M];
     for (int i = 0; i < M * L; i++) A[i] = gaussian(4, i / L, i % L);
-    for (int i = 0; i < M; i++) A[i * L + 3] = A[i * L] + A[i * L + 1];
+    for (int i = 0; i < M; i++) A[i * L + 3] = apart * A[i * L + 3] + A[i * L] + A[i * L + 1];
+    for (int i = 0; i < M * L; i++) A[i] *= i % L == 1 ? 1e-60 : i % L == 3 ? 1e60 : 1;
     for (int i = 0; i < M; i++) first[i] = A[i * L + 2];
     CHECK_OK(dc_orthonormalize(M, L, A));
     double in = 0, length = 0;
@@ -279,7 +281,7 @@ static void test_small_problems(void)
             for (int i = 0; i < M; i++) x += A[i * L + a] * A[i * L + b];
             CHECK_NEAR(x, 0, 1e-14);
         }
-    test_tiles();
+    for (int i = 0; i < 4; i++) test_tiles((const double[]){0, 1e-6, 1e-4, 1}[i]);
     double S[4] = {3, 0, 4, 5}, v[2];
     CHECK_OK(dc_right_singular(2, S, v));
     CHECK_NEAR(v[0], sqrt(45), 1e-12);

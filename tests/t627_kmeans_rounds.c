@@ -1,6 +1,7 @@
 /* Seeding by k-means||: the same bits on P ranks and T threads, also when it is stopped after each of its steps and
  * continued on other ranks; inertia after Lloyd as from k-means++; few distinct rows, far rows, sparse rows; memory as
- * announced; checkpoints that fit no seeding are refused; the choice among candidates against naive loops. Seed 627.
+ * announced; checkpoints that fit no seeding are refused; the choice among candidates against naive loops, and the same
+ * bits with and without ruling out. Seed 627.
  * ranks: 1 3  ranks_long: 2 5  threads: 2 */
 #include <math.h>
 #include <omp.h>
@@ -421,6 +422,79 @@ static void share_blocks(dc_comm *comm)
     free(at), free(weight);
 }
 
+enum { KINDS = 5 };
+
+/* Candidates of many kinds: in groups far apart, without groups, on each other, a few of them far away, tiny, zero. */
+static float *make_candidates(int kind, int64_t m, int64_t d)
+{
+    float *at = make_groups(m, d, kind == 0 ? 40 : 1, kind == 0 ? 30 : 0);
+    for (int64_t i = 0; i < m; i++) {
+        float *x = at + i * d;
+        for (int64_t c = 0; c < d; c++) {
+            if (kind == 2) x[c] = at[i % 50 * d + c];
+            if (kind == 3 && i % 97 == 5) x[c] *= 1e4F;
+            if (kind == 4) x[c] *= i % 3 == 0 ? 1e-25F : i % 3 == 1 ? 0 : 1;
+        }
+    }
+    return at;
+}
+
+/* Parts of blocks that a distance to a trial is computed for, if the next trials were these. */
+static int64_t count_near(const dc_km_pick *p)
+{
+    int64_t n = 0;
+    dc_km_pick_rough_trials(&p->rough, p->trial, 1);
+    for (int64_t b = 0; b < p->n_blocks; b++) n += __builtin_popcount(dc_km_pick_rough_near(&p->rough, b, 0, 1));
+    return n;
+}
+
+enum { RULED_M = 3000, RULED_D = 37, RULED_K = 200 };
+
+/* Both choose centre c; whether anything of them differs. */
+static bool differ_at(dc_comm *solo, dc_km_pick p[2], const dc_km_tiles *tiles, const float *at,
+                      const dc_kmeans_config *cfg, int64_t c)
+{
+    int64_t chosen[2];
+    for (int w = 0; w < 2; w++) {
+        chosen[w] = c == 0 ? 7 : dc_km_pick_next(solo, &p[w], tiles, at, cfg, 0, c);
+        if (chosen[w] >= 0) dc_km_pick_lower(solo, &p[w], tiles, at, chosen[w]);
+    }
+    return chosen[0] != chosen[1] || memcmp(p[0].d_min, p[1].d_min, RULED_M * sizeof *p[0].d_min) != 0 ||
+           memcmp(p[0].mass, p[1].mass, (size_t)p[0].n_blocks * sizeof *p[0].mass) != 0 ||
+           memcmp(p[0].left, p[1].left, (size_t)p[0].trials * sizeof *p[0].left) != 0;
+}
+
+/* Candidates are ruled out without a trace: the choice and all sums have the same bits as without. */
+static void rule_out(dc_comm *comm, int kind)
+{
+    struct dc_comm solo = t6_solo(comm);
+    const int64_t d = RULED_D;
+    const dc_part part = part_of(&solo, RULED_M);
+    float *at = make_candidates(kind, RULED_M, RULED_D);
+    int64_t *weight = t6_alloc(RULED_M, sizeof *weight), differ = 0;
+    const dc_rows rows = dc_rows_of_array(&part, at, &d);
+    const dc_kmeans_config cfg = {.K = RULED_K, .seed = 1};
+    dc_km_tiles tiles;
+    dc_km_pick p[2];
+    for (int64_t i = 0; i < RULED_M; i++) weight[i] = 1 + i % 5;
+    CHECK_OK(dc_km_tiles_init(&tiles, &rows, RULED_K, 1));
+    for (int w = 0; w < 2; w++) {
+        CHECK_OK(dc_km_pick_init(&p[w], &part, &cfg, RULED_D, RULED_M));
+        if (w == 1) p[w].rough.on = false;
+        dc_km_pick_start(&p[w], &part, &tiles, at, weight, RULED_M);
+    }
+    for (int64_t c = 0; c < RULED_K; c++) differ += differ_at(&solo, p, &tiles, at, &cfg, c);
+    CHECK_INT(differ, 0);
+    if (kind == 1 && p[0].rough.on) {
+        const int64_t near = count_near(&p[0]), all = p[0].n_blocks * DC_KM_PICK_BLOCK / DC_KM_PICK_PART;
+        printf("# distances left in %lld of %lld parts\n", (long long)near, (long long)all);
+        CHECK(2 * near <= all);
+    }
+    for (int w = 0; w < 2; w++) dc_km_pick_release(&p[w]);
+    dc_km_tiles_release(&tiles);
+    free(at), free(weight);
+}
+
 int main(void)
 {
     dc_comm *comm;
@@ -434,6 +508,7 @@ int main(void)
     stops(comm);
     parts(comm);
     share_blocks(comm);
+    for (int kind = 0; kind < KINDS; kind++) rule_out(comm, kind);
     check_pick(1, 3, 2);
     check_pick(255, 7, 300);
     check_pick(1030, 33, 20);

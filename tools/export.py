@@ -70,7 +70,13 @@ class Columns:
         labels = as_text(self.h5.attrs.get("label_dataset", "")) or "y"
         self.matrix = matrix
         name = as_text(self.h5.attrs.get("matrix", "")) or "X"
-        self.data = DataFile(data_path, self.N, labels, name) if data_path else None
+        try:
+            self.data = DataFile(data_path, self.N, labels, name) if data_path else None
+        except RunError as error:
+            if len(self.files) < 2:
+                raise
+            raise RunError(error.code, "%s; the rows come from %d files: join them (dcmpi convert %s ... ALL.h5) and give "
+                                       "--data ALL.h5" % (error, len(self.files), self.files.names[0])) from error
         if self.data and self.data.labels is None and not matrix:
             raise RunError(DATA, "%s has no labels %s" % (data_path, "/y" if labels == "y" else labels))
         if self.data and self.data.X.shape[0] != self.N:

@@ -94,7 +94,7 @@ class Files:
         names = [as_text(v) for v in name[:]] if isinstance(name, h5py.Dataset) and name.ndim == 1 else []
         inside = [as_text(v) for v in inner[:]] if isinstance(inner, h5py.Dataset) and inner.shape == self.first.shape else []
         self.names = [one + ":" + part if part else one for one, part in zip(names, inside or [""] * len(names))]
-        if len(self.names) != len(self.first) or (len(self.first) and (self.first[0] != 0 or (np.diff(self.first) <= 0).any())):
+        if len(self.names) != len(self.first) or (len(self.first) and (self.first[0] != 0 or (np.diff(self.first) < 0).any())):
             raise RunError(FORMAT, "/files is damaged: its names and first rows do not go together")
 
     def __len__(self):
@@ -287,7 +287,8 @@ class Run:
         if name.startswith("builtin:"):
             return None, "The rows of the built-in problem are computed, not stored."
         if self.files:
-            return None, "The rows come from %d files, which are not opened here." % len(self.files)
+            return None, "The rows come from %d files, which are not opened here; name one with all of them, " \
+                "as dcmpi convert makes it, with --data." % len(self.files)
         above = [os.path.join(self.folder, *[".."] * up) for up in range(4)]
         for folder in [""] + above:
             try:

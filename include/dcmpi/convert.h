@@ -59,6 +59,7 @@ enum {
     DC_CONVERT_MAX_CLASSES = 1 << 20,     /* different labels */
     DC_CONVERT_MAX_CLASS_BYTES = 255,     /* name of a class */
     DC_CONVERT_MAX_ID_BYTES = 1023,       /* id of a row */
+    DC_CONVERT_MAX_EXCERPT = 1000,        /* characters of a document that are stored */
     DC_CONVERT_MAX_TURNED_ROWS = 1 << 27, /* rows of an input that is transposed */
     DC_CONVERT_IMAGE_DIMS = 3
 };
@@ -83,7 +84,9 @@ typedef struct {
     const dc_vectorizer *vectorizer; /* how documents become rows; used by dc_convert_text() only */
     const char *vocabulary; /* documents: file with the vocabulary and the options to use, NULL: found in the inputs */
     const char *options;    /* what determines the content besides the inputs, as in recipe.h; NULL: nothing */
+    int keep_text;          /* documents: characters of each that are stored; at most DC_CONVERT_MAX_EXCERPT, 0: none */
     uint64_t max_input_bytes; /* refuse inputs that expand beyond this; 0: no limit */
+    int64_t *documents;       /* documents: [n_inputs] zeros, set to how many each input has; NULL: not wanted */
 } dc_convert_config;
 
 typedef struct {

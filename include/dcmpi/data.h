@@ -260,6 +260,8 @@ static inline bool dc_labels_name_rows(int64_t classes, dc_gidx rows)
 {
     return classes > 2 && 2 * classes > rows;
 }
+/* Names of columns in an HDF5 file that are likely labels of its rows, "/a, /b", in out[cap]; "": none. Serial. */
+void dc_dataset_likely_labels(const char *path, dc_gidx rows, char *out, size_t cap);
 /* Warns of values far outside their columns, as dc_dataset_open() does. Serial, in bounded memory; passes over the file
  * once, and again if needed. Errors: DC_ERR_DATA, DC_ERR_IO, DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_dataset_tell_range(const char *path);

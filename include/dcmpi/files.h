@@ -64,6 +64,8 @@ typedef struct dc_files {
  * HDF5 nor NPY, or is named twice). */
 DC_CHECKED dc_status dc_files_find(const char *names, const char *matrix, const char *labels, const char *table,
                                    dc_files **out);
+/* The same for files of any kind, of which none is opened: only their names and states are known. */
+DC_CHECKED dc_status dc_files_list(const char *names, dc_files **out);
 /* One HDF5 file of just this name, which may have line breaks. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_files_one(const char *path, dc_files **out);
 /* Whether there are HDF5 files that the library has to look at. */

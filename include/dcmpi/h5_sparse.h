@@ -8,7 +8,8 @@
  *   /X/indptr         int64 [N+1]: entries of row i are indptr[i] <= e < indptr[i+1]
  *   /X/indices        int32 [nnz]: their columns, which ascend within a row and do not repeat
  *   /X/data           [nnz] uint8, float32 or float64: their values
- *   /obs              dataframe: _index [N] texts (ids, or the numbers of the rows), label (categorical)
+ *   /obs              dataframe: _index [N] texts (ids, or the numbers of the rows), label (categorical), text [N]
+ *                     (what people see of a row that was a document)
  *   /obs/label        codes int32 [N], -1: no label; categories [C] texts in the order of the classes
  *   /var              dataframe: _index [D] texts (names of the columns, or their numbers), other columns of numbers
  *
@@ -34,6 +35,7 @@ typedef struct {
     int64_t nnz;
     dc_dtype dtype;              /* not DC_F16 */
     size_t id_bytes;             /* bytes of the longest id; 0: no ids */
+    size_t text_bytes;           /* bytes of the longest text; 0: no texts */
     bool has_labels;             /* then the classes are the lines of `classes` */
     const char *classes;         /* one per line, in ascending order, no final line break; rank 0 */
     const char *features;        /* names of the columns, one per line; NULL: none; rank 0 */
@@ -43,18 +45,18 @@ typedef struct {
 
 /* Where the arrays of rows are in the file: plain numbers, for all ranks. */
 typedef struct {
-    int64_t data, indices, indptr, codes, ids;
+    int64_t data, indices, indptr, codes, ids, texts;
     int64_t bytes; /* length of the file */
 } dc_h5_sparse_places;
 
 /* Sums over the rows that were written; those of several writers are added. */
 typedef struct {
-    uint64_t rows_hash, codes_hash, ids_hash;
+    uint64_t rows_hash, codes_hash, ids_hash, texts_hash;
     dc_gidx rows;
     int64_t entries;
 } dc_h5_sparse_sums;
 
-/* ---- By one process, or by many that agree by themselves: local -------------------------------------------------- */
+/* ---- Writing: local; processes that write one file agree by themselves ------------------------------------------- */
 
 /* Makes all but the rows in the file `part`, which exists and is replaced in place; its space on disk is reserved.
  * fill(ctx, h5), or NULL, adds attributes of the root; those that `finish` will set need a first value here (min, max
@@ -68,9 +70,10 @@ DC_CHECKED dc_status dc_h5_sparse_begin(dc_h5_sparse_writer **out, const char *p
                                         const dc_h5_sparse_places *places, dc_gidx row, int64_t entry);
 /* Appends n rows: row i has the columns col[e - ptr[0]] and values val[e - ptr[0]], ptr[i] <= e < ptr[i+1]; val is of
  * the stored type. label[n]: numbers of classes, or -1; NULL without labels. ids [n x id_bytes], padded with zeros;
- * NULL without ids. Columns that are out of range or do not ascend are a bug of the caller. Errors: DC_ERR_IO. */
+ * NULL without ids. texts likewise. Columns that are out of range or do not ascend are a bug of the caller. Errors:
+ * DC_ERR_IO. */
 DC_CHECKED dc_status dc_h5_sparse_append(dc_h5_sparse_writer *w, dc_gidx n, const int64_t *ptr, const int32_t *col,
-                                         const void *val, const int32_t *label, const char *ids);
+                                         const void *val, const int32_t *label, const char *ids, const char *texts);
 /* Forces the rows to disk, reads them back, and frees the writer, also after an error. */
 DC_CHECKED dc_status dc_h5_sparse_end(dc_h5_sparse_writer **writer, dc_h5_sparse_sums *sums);
 /* Frees a writer whose rows are not wanted; accepts NULL. */
@@ -78,27 +81,6 @@ void dc_h5_sparse_drop(dc_h5_sparse_writer **writer);
 /* The last step: checksums, and what finish(ctx, h5), or NULL, sets. `sums` covers all rows. */
 DC_CHECKED dc_status dc_h5_sparse_seal(const char *part, const dc_h5_sparse_spec *spec, const dc_h5_sparse_sums *sums,
                                        dc_h5_fill finish, void *ctx);
-
-/* ---- By all ranks together: collective --------------------------------------------------------------------------- */
-
-/* Writes path.part, which must not exist, and renames it to `path` once it is complete, as dc_h5_write_result() does;
- * the caller claims `path` (claim.h). Errors are the same on all ranks, and leave neither path.part nor a changed
- * `path`. End each created stream with commit or abort. */
-typedef struct dc_h5_sparse_stream dc_h5_sparse_stream;
-/* This rank will append the rows from `row` on, whose first entry has the number `entry`; the rows of the ranks cover
- * all N in any order, and a rank may have none. fill runs on rank 0. */
-DC_CHECKED dc_status dc_h5_sparse_stream_create(dc_comm *comm, dc_h5_sparse_stream **out, const char *path,
-                                                const dc_h5_sparse_spec *spec, dc_gidx row, int64_t entry,
-                                                dc_h5_fill fill, void *ctx);
-/* As dc_h5_sparse_append(), n may be 0; all ranks make the same number of calls. */
-DC_CHECKED dc_status dc_h5_sparse_stream_append(dc_comm *comm, dc_h5_sparse_stream *stream, dc_gidx n,
-                                                const int64_t *ptr, const int32_t *col, const void *val,
-                                                const int32_t *label, const char *ids);
-/* finish runs on rank 0. *stream is NULL afterwards, also on error. */
-DC_CHECKED dc_status dc_h5_sparse_stream_commit(dc_comm *comm, dc_h5_sparse_stream **stream, dc_h5_fill finish,
-                                                void *ctx);
-/* Accepts NULL. */
-void dc_h5_sparse_stream_abort(dc_comm *comm, dc_h5_sparse_stream **stream);
 
 /* ---- Checksum ---------------------------------------------------------------------------------------------------- */
 

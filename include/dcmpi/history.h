@@ -11,6 +11,7 @@ typedef struct {
     const char *phase;
     int n_columns;
     const char *column[DC_HISTORY_COLUMNS_MAX];
+    bool quiet[DC_HISTORY_COLUMNS_MAX]; /* columns that say nothing here: the log leaves them out */
     size_t n, capacity;
     double *value;       /* [capacity x n_columns], owned */
     int64_t step, total; /* steps of the phase done so far, and in all; both 0 before it starts */

@@ -68,9 +68,10 @@ void dc_orient(int64_t n, double *x);
 
 /* ---- Orthogonal bases, singular values; by LAPACK in one thread, like dc_eigh() ---------------------------------- */
 
-/* Columns of A[m x n], row-major, m >= n, become an orthonormal basis of a space that contains their span, by
- * Householder reflections of tiles of rows, and of what these leave: also if they depend on each other. Threaded; the
- * bits do not depend on the number of threads. Call it outside parallel regions. Errors: DC_ERR_MEMORY. */
+/* Columns of A[m x n], row-major, m >= n, become an orthonormal basis of a space that contains their span, also if they
+ * depend on each other: twice by the Cholesky factor of A'A, or, if they nearly do, by Householder reflections of tiles
+ * of rows, and of what these leave. Threaded; the bits do not depend on the number of threads. Call it outside parallel
+ * regions. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_orthonormalize(int64_t m, int64_t n, double *A);
 /* Memory that it takes besides A. */
 double dc_orthonormalize_bytes(int64_t m, int64_t n);

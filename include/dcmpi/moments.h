@@ -14,17 +14,20 @@ DC_CHECKED dc_status dc_moments(dc_comm *comm, const dc_rows *rows, double *mean
 /* mean[d] and the variance of all columns together, on all ranks: what dc_moments() gives without a matrix. The rows
  * are read twice. Otherwise as there. */
 DC_CHECKED dc_status dc_moments_total(dc_comm *comm, const dc_rows *rows, double *mean, double *total);
-/* Memory that either of them takes at most on each rank besides its results. */
+/* Memory that they take at most on each rank besides their results. */
 double dc_moments_bytes(const dc_part *part, int64_t d);
+double dc_moments_total_bytes(const dc_part *part, int64_t d);
 
 /* ---- Principal components ---------------------------------------------------------------------------------------- */
 
-/* Widest rows of which rank 0 solves the eigenproblem: about a minute, and 400 MB. */
+/* Largest eigenproblem that rank 0 solves: about a minute, and 400 MB. Its order is the number of columns, or that of
+ * the rows if there are fewer. */
 enum { DC_PRINCIPAL_MAX = 4096 };
+bool dc_principal_fits(dc_gidx N, int64_t d);
 
 typedef struct {
     int64_t d, k;     /* columns, components */
-    int64_t varying;  /* components of all d (beyond DC_PRINCIPAL_MAX: of the k) whose variance is more than rounding */
+    int64_t varying;  /* components of all (beyond DC_PRINCIPAL_MAX: of the k) whose variance is more than rounding */
     double total;     /* variance of all columns together */
     double *mean;     /* [d], owned, like the next two */
     double *variance; /* [k] of the components, descending, divided by N - 1 */
@@ -32,15 +35,17 @@ typedef struct {
 } dc_principal;
 
 /* How many: `components` of them; if that is 0, as few as hold more than the share `variance` of the total variance
- * (scikit-learn's rule), and all that vary if the share is 1. */
+ * (scikit-learn's rule), and all that vary if the share is 1. A total variance of at most `noise` counts as none: then
+ * nothing is solved, and k and varying are 0. */
 typedef struct {
     int64_t components;
     double variance;
+    double noise;
 } dc_principal_wanted;
 
-/* Principal components of all rows; the eigenproblem is solved on rank 0. 1 <= d <= DC_PRINCIPAL_MAX, components <= d,
- * N >= 2; if nothing varies, k is `components`, or 0. Release *out even after an error. Collective. Errors:
- * DC_ERR_MEMORY, DC_ERR_NUMERIC (rows that are not finite), DC_STOPPED. */
+/* Principal components of all N >= 2 rows, dc_principal_fits(N, d): at most min(N, d) of them. The eigenproblem is
+ * solved on rank 0. Release *out even after an error. Collective. Errors: DC_ERR_MEMORY, DC_ERR_NUMERIC (rows that are
+ * not finite), DC_STOPPED. */
 DC_CHECKED dc_status dc_principal_create(dc_comm *comm, const dc_rows *rows, const dc_principal_wanted *wanted,
                                          dc_principal *out);
 void dc_principal_release(dc_principal *p);
@@ -49,6 +54,6 @@ void dc_principal_release(dc_principal *p);
 double dc_principal_rounding(int64_t d, double largest);
 /* Memory that dc_principal_create() takes at most, on each rank with its results, and more on rank 0. */
 double dc_principal_bytes(const dc_part *part, int64_t d, int64_t k);
-double dc_principal_root_bytes(int64_t d);
+double dc_principal_root_bytes(const dc_part *part, int64_t d, int64_t k);
 
 #endif

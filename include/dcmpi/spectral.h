@@ -41,8 +41,6 @@ typedef struct {
     int scaling;            /* dc_spectral_scaling */
 } dc_spectral_config;
 
-/* The path that is taken for N rows. */
-dc_spectral_path dc_spectral_path_of(const dc_spectral_config *cfg, int64_t N);
 /* Refuses what does not fit the number of rows. Local. Errors: DC_ERR_DATA. */
 DC_CHECKED dc_status dc_spectral_check_rows(const dc_spectral_config *cfg, int64_t K, int64_t N);
 /* Refuses settings that contradict each other. Local. Errors: DC_ERR_USAGE. */

@@ -35,12 +35,10 @@ void dc_store_destroy(dc_store **store);
 
 dc_gidx dc_store_rows(const dc_store *store);
 size_t dc_store_row_bytes(const dc_store *store);
-size_t dc_store_pieces(const dc_store *store);
 const dc_store_piece *dc_store_piece_at(const dc_store *store, size_t i);
 /* First row of piece i, 0 <= i <= n (n gives the number of rows); the piece that holds a row, 0 <= row < rows. */
 dc_gidx dc_store_first(const dc_store *store, size_t i);
 size_t dc_store_piece_of(const dc_store *store, dc_gidx row);
-const char *dc_store_path(const dc_store *store, size_t i);
 const char *dc_store_dataset(const dc_store *store, size_t i);
 
 /* name = the dataset of piece i, whose file is open as h5. */

@@ -82,8 +82,6 @@ void dc_terms_destroy(dc_terms **t);
 DC_CHECKED dc_status dc_terms_visit(dc_terms *t, const char *text, size_t n, dc_term_visitor visit, void *ctx);
 /* Terms left out so far because they were longer than DC_TERM_MAX_BYTES. */
 int64_t dc_terms_too_long(const dc_terms *t);
-/* Whether Python's \w matches the character. */
-bool dc_is_word_char(uint32_t c);
 /* The 318 words of scikit-learn's ENGLISH_STOP_WORDS, in ascending order. */
 enum { DC_ENGLISH_STOP_WORDS = 318 };
 extern const char *const dc_english_stop_words[DC_ENGLISH_STOP_WORDS];

@@ -51,8 +51,6 @@ void dc_model_release(dc_model *m);
  * decoder is one. The bits do not depend on ranks and threads. Collective. Errors: DC_ERR_USAGE (a layer that is not
  * dense, or too wide), DC_ERR_MEMORY, DC_ERR_NUMERIC, DC_STOPPED. */
 DC_CHECKED dc_status dc_model_init_pca(dc_comm *comm, dc_model *m, dc_init init);
-/* Whether the scheme of encoder layer l is pca. */
-bool dc_init_is_pca(const dc_net *net, int l, dc_init init);
 /* Memory that dc_model_init_pca() takes on each rank, and more on rank 0, given a model without rows; 0: nothing is to
  * be done. */
 void dc_model_init_needs(const dc_model *sketch, dc_init init, double *work, double *root);

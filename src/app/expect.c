@@ -197,6 +197,16 @@ static dc_status expect_data(const finding *f, const char *path)
     }
 }
 
+/* The result in a folder, or what to give. */
+static dc_status fail_folder(const char *path, const char *what, const char *ask)
+{
+    char q[DC_QUOTE_MAX];
+    const bool found = has(path, "run.h5");
+    dc_quote(q, path);
+    return DC_FAIL(DC_ERR_FORMAT, "%s is a directory, not an HDF5 file; %s%s%s", q, found ? what : ask, found ? q : "",
+                   found ? "/run.h5" : "");
+}
+
 static dc_status expect_model(const finding *f, const char *path)
 {
     char q[DC_QUOTE_MAX];
@@ -213,9 +223,7 @@ static dc_status expect_model(const finding *f, const char *path)
                        "given again; that is the model",
                        q, f->name);
     case FOLDER:
-        return DC_FAIL(DC_ERR_FORMAT, "%s is a directory, not an HDF5 file%s%s%s", q,
-                       has(path, "run.h5") ? "; the model is " : "; name the run.h5 of a run",
-                       has(path, "run.h5") ? q : "", has(path, "run.h5") ? "/run.h5" : "");
+        return fail_folder(path, "the model is ", "name the run.h5 of a run");
     default:
         return DC_OK;
     }
@@ -226,6 +234,8 @@ dc_status dc_expect(dc_expected what, const char *path, const char *verb)
     finding f;
     const dc_status st = look_into(path, &f);
     if (st != DC_OK) return st;
+    if (what == DC_EXPECT_ANY)
+        return f.kind == FOLDER ? fail_folder(path, "the result of the run is ", "name a file in it") : DC_OK;
     if (what == DC_EXPECT_DECK) return expect_deck(&f, path, verb);
     return what == DC_EXPECT_DATA ? expect_data(&f, path) : expect_model(&f, path);
 }

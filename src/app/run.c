@@ -387,8 +387,11 @@ static void report_stop(const fit *f)
     const dc_refresh *last = &f->clusters.last;
     char advice[DC_DATA_ADVICE_MAX];
     const dc_method_failure *failure = f->clusters.failure;
-    dc_log("cluster   stop: %s after %lld steps%s%s", dc_stop_name(f->clusters.stop), (long long)f->clusters.iterations,
-           failure ? "; " : "", failure ? failure->what : "");
+    if (f->clusters.stop == DC_STOP_ASSIGNED && !failure)
+        dc_log("cluster   assigned: %s trains nothing", f->job.cfg.cluster.method);
+    else
+        dc_log("cluster   stop: %s after %lld steps%s%s", dc_stop_name(f->clusters.stop),
+               (long long)f->clusters.iterations, failure ? "; " : "", failure ? failure->what : "");
     if (failure) dc_log_warning("%s: %s", failure->what, failure->advice);
     if (f->clusters.stop == DC_STOP_COLLAPSED)
         dc_log_warning("collapsed: of %lld rows the largest cluster holds %lld, at the start %lld; %.1f clusters are "

@@ -349,6 +349,18 @@ out:
     return st;
 }
 
+/* Labels under another name than ours are not used unless the user names them. */
+static void note_likely_labels(const dc_job *job, const dc_dataset *d)
+{
+    char columns[256];
+    if (d->y || job->cfg.input.label_dataset[0] || !job->files->plain || !dc_log_is_active()) return;
+    if (dc_builtin_is(dc_files_path(job->files, 0))) return;
+    dc_dataset_likely_labels(dc_files_path(job->files, 0), d->part.N, columns, sizeof columns);
+    if (columns[0])
+        dc_log_note("%s has no labels in /y; if %s holds labels, input.label_dataset scores the result by them",
+                    d->source, columns);
+}
+
 static void note_unlabelled(const dc_dataset *d)
 {
     if (d->unlabelled)
@@ -394,6 +406,7 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
     tell_files(job->files);
     dc_log("%s", residency_line(cfg, why, line));
     note_unlabelled(d);
+    note_likely_labels(job, d);
     dc_scoring_announce(d->source, d->part.N, cfg->cluster.clusters, d->C);
     note_batches(job, d->part.N);
     if (head.C != d->C || head.components != d->pca.k) { /* now the classes and the components are known */

@@ -46,9 +46,14 @@ static bool take_value(const char *word, const char *name, const char **value)
 
 static dc_status fail_option(const char *word)
 {
+    static const char *const takes_value[] = {"--output", "--cosine", "--on",   "--probe",
+                                              "--keep",   "--pairs",  "--input"};
     char quoted[DC_QUOTE_MAX];
-    return DC_FAIL(DC_ERR_USAGE,
-                   "command line: '%s' is not an option of dedup, or lacks its =VALUE; see dcmpi dedup --help",
+    for (size_t i = 0; i < DC_COUNT_OF(takes_value); i++)
+        if (strcmp(word, takes_value[i]) == 0)
+            return DC_FAIL(DC_ERR_USAGE, "command line: %s lacks its value: %s=VALUE; see dcmpi dedup --help", word,
+                           word);
+    return DC_FAIL(DC_ERR_USAGE, "command line: '%s' is not an option of dedup; see dcmpi dedup --help",
                    dc_quote(quoted, word));
 }
 
@@ -527,6 +532,16 @@ static dc_status search(dc_comm *comm, dc_dedup *d)
 
 /* ---- The end ----------------------------------------------------------------------------------------------------- */
 
+/* What helps if too many rows point the same way. */
+static const char *remedy(const dc_dedup *d)
+{
+    if (d->on == DC_ON_EMBEDDING)
+        return "the embedding may have few directions: compare the rows themselves with --on=input, or raise --cosine";
+    if (d->from.deck.input.scale == DC_SCALE_NONE)
+        return "the rows may all point the same way (a mean that is far from 0): raise --cosine";
+    return "the scaled rows may all point the same way: cluster them with input.scale=none, or raise --cosine";
+}
+
 static void tell(const dc_dedup *d, double wall_s)
 {
     const dc_duplicates *f = &d->found;
@@ -539,10 +554,7 @@ static void tell(const dc_dedup *d, double wall_s)
            (long long)f->removed, (long long)d->from.N, 100 * share, (long long)touched, (long long)d->from.K,
            d->keep == DC_KEEP_FIRST ? "first" : dc_dedup_keep_name(d->keep));
     if (share > 0.5)
-        dc_log_warning(
-            "most rows are near duplicates at --cosine=%g: if that is too much, the rows as they were clustered "
-            "may all point the same way; cluster them with input.scale=none, or raise --cosine",
-            d->cosine);
+        dc_log_warning("most rows are near duplicates at --cosine=%g: if that is too much, %s", d->cosine, remedy(d));
     if (f->zeros)
         dc_log_note("%lld rows of zeros have no cosine: they are kept, and duplicates of nothing", (long long)f->zeros);
     if (!f->listed && d->pairs_max > 0)

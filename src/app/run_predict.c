@@ -102,7 +102,11 @@ static dc_status parse(int argc, char **argv, dc_prediction *p)
                 "command line: '%s' is not an option of predict, or lacks its value; see dcmpi predict --help",
                 dc_quote(quoted, argv[i]));
     if (!p->model || !p->input || !p->output)
-        return DC_FAIL(DC_ERR_USAGE, "command line: predict needs --model=RUN.h5 --input=X.h5 --output=Y.h5");
+        return DC_FAIL(DC_ERR_USAGE,
+                       "command line: --%s is missing; predict needs --model=RUN.h5 --input=X.h5 --output=Y.h5",
+                       !p->model   ? "model"
+                       : !p->input ? "input"
+                                   : "output");
     if (!*p->model || !*p->input || !*p->output)
         return DC_FAIL(DC_ERR_USAGE, "command line: --%s is empty; name a file",
                        !*p->model   ? "model"
@@ -451,8 +455,8 @@ static void warn_of_strange_rows(dc_comm *comm, const dc_prediction *p)
         dc_log_warning("%lld of %lld rows hold values far beyond those of the training data, the first in row %lld%s, "
                        "%s %lld (counted from 0): their labels mean little",
                        (long long)all.count, (long long)p->part.N, (long long)all.row,
-                       dc_files_row(p->data_files, all.row, place), p->trained.pca.k > 0 ? "component" : "column",
-                       (long long)column);
+                       dc_files_row(dc_prediction_sources(p), all.row, place),
+                       p->trained.pca.k > 0 ? "component" : "column", (long long)column);
 }
 
 static void print_result(const dc_prediction *p, double wall_s)
@@ -477,6 +481,7 @@ static void release(dc_prediction *p)
     dc_predictor_destroy(&p->predictor);
     dc_row_stream_close(&p->stream);
     dc_files_destroy(&p->data_files);
+    dc_files_destroy(&p->documents);
     dc_trained_release(&p->trained);
     dc_mem_free(&p->Z);
     dc_mem_free(&p->confidence);

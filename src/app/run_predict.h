@@ -17,6 +17,7 @@ typedef struct {
     char names[DC_FILES_TEXT_MAX];                      /* files of the rows, one per line: the input, or `rows` */
     bool one_file;                                      /* names is one name, which may have line breaks */
     dc_files *data_files;                               /* these, owned */
+    dc_files *documents;                                /* from which `rows` was made; owned; NULL: none */
     char rows[DC_PATH_MAX];                             /* data file made of documents, removed at the end; "": none */
     const char *label_dataset;                          /* borrowed; NULL: use /y if the input has it */
     const char *matrix;                                 /* borrowed; NULL: X */
@@ -54,8 +55,13 @@ typedef struct {
         q_array; /* index among the file's arrays of the ids, and of the first of /rows and q */
 } dc_prediction;
 
-/* Collective. If the input is documents, makes a data file of them; sets p->names. */
+/* Collective. If the input is documents, makes a data file of them; sets p->names and p->documents. */
 DC_CHECKED dc_status dc_prediction_read_documents(dc_comm *comm, dc_prediction *p);
+/* The files that the rows come from, as the user named them. */
+static inline const dc_files *dc_prediction_sources(const dc_prediction *p)
+{
+    return p->documents ? p->documents : p->data_files;
+}
 /* Removes that file; the ranks must be done with it. */
 void dc_prediction_drop_documents(const dc_prediction *p);
 /* Collective. Creates the file, with labels; confidence if the model is of a method, embedding if it has a network; ids

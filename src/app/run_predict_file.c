@@ -34,8 +34,8 @@ static dc_status fill_provenance(dc_h5 *h5, const dc_prediction *p)
     DC_TRY(dc_h5_put_attr_str(h5, "/", "git", dc_version_git()));
     DC_TRY(dc_recipe_put(h5, &p->recipe));
     DC_TRY(dc_h5_put_attr_str(h5, "/", "model", p->model));
-    DC_TRY(dc_h5_put_attr_str(h5, "/", "data", p->rows[0] ? p->input : p->data_files->title));
-    DC_TRY(dc_result_put_files(h5, p->data_files, p->part.N));
+    DC_TRY(dc_h5_put_attr_str(h5, "/", "data", dc_prediction_sources(p)->title));
+    DC_TRY(dc_result_put_files(h5, dc_prediction_sources(p), p->part.N));
     DC_TRY(dc_h5_put_attr_i64(h5, "/", "clusters", &p->trained.K, 1));
     if (p->label_dataset) DC_TRY(dc_h5_put_attr_str(h5, "/", "label_dataset", p->label_dataset));
     if (p->stream.unlabelled) DC_TRY(dc_h5_put_attr_i64(h5, "/", "unlabelled", &p->stream.unlabelled, 1));

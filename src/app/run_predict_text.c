@@ -4,9 +4,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "apart.h"
+#include "data_files.h"
+#include "dcmpi/builtin.h"
 #include "dcmpi/convert.h"
 #include "dcmpi/log.h"
+#include "dcmpi/mem.h"
 #include "dcmpi/npy.h"
 #include "dcmpi/text.h"
 #include "run_predict.h"
@@ -17,7 +19,7 @@ enum { MAX_INPUT_SHIFT = 40 };
 typedef struct {
     bool text;
     char rows[DC_PATH_MAX], text_column[DC_PATH_MAX], label_column[DC_PATH_MAX], id_column[DC_PATH_MAX];
-} documents;
+} document_columns;
 
 static dc_status choose(const char *model, const char *key, const char *given, char out[DC_PATH_MAX])
 {
@@ -35,25 +37,64 @@ static bool is_npy(const char *path)
     return got > 0 && dc_npy_recognise(head, (size_t)got);
 }
 
+/* How many of the files hold rows; the first of these and the first of the others, or files->n. */
+static size_t count_rows(const dc_files *files, size_t *first_rows, size_t *first_text)
+{
+    size_t n = 0;
+    *first_rows = *first_text = files->n;
+    for (size_t i = files->n; i-- > 0;) {
+        const char *path = dc_files_path(files, i);
+        const bool rows = dc_h5_recognise(path) || is_npy(path);
+        n += rows;
+        *(rows ? first_rows : first_text) = i;
+    }
+    return n;
+}
+
+/* Refuses options and files that do not fit together; *text: whether the files are documents. */
+static dc_status judge(const dc_files *files, const char *option, bool *text)
+{
+    size_t rows, other;
+    const size_t n = count_rows(files, &rows, &other);
+    *text = n == 0;
+    if (n > 0 && option)
+        return DC_FAIL(DC_ERR_USAGE, "%s: is no file of documents, so it has no %s", dc_files_path(files, rows),
+                       option);
+    if (n > 0 && n < files->n)
+        return DC_FAIL(DC_ERR_USAGE, "%s holds rows, and %s is no such file; predict takes files of rows, or documents",
+                       dc_files_path(files, rows), dc_files_path(files, other));
+    for (size_t i = 0; *text && i < files->n; i++)
+        if (*dc_files_dataset(files, i))
+            return DC_FAIL(DC_ERR_USAGE, "%s:%s: documents have no datasets; their column is --text-column",
+                           dc_files_path(files, i), dc_files_dataset(files, i));
+    return DC_OK;
+}
+
 /* Whether the input is documents: the model was made of documents, and the input is no file of rows. */
-static dc_status look(const dc_prediction *p, documents *found)
+static dc_status look(dc_prediction *p, document_columns *found)
 {
     dc_status st = DC_OK;
+    const char *option = p->text_column    ? "--text-column"
+                         : p->label_column ? "--label-column"
+                         : p->id_column    ? "--id-column"
+                                           : NULL;
     memset(found, 0, sizeof *found);
-    const bool named = p->text_column || p->label_column || p->id_column;
-    if (access(p->input, F_OK) != 0 && !named) return DC_OK; /* several files, or none */
-    if (dc_h5_recognise(p->input) || is_npy(p->input)) {
-        if (!named) return DC_OK;
-        return DC_FAIL(DC_ERR_USAGE,
-                       "%s: is no file of documents, so it has no --text-column, --label-column or --id-column",
-                       p->input);
-    }
+    if (dc_builtin_is(p->input) && !option) return DC_OK;
     DC_TRY(choose(p->model, "text_column", p->text_column, found->text_column));
     DC_TRY(choose(p->model, "label_column", p->label_column, found->label_column));
     DC_TRY(choose(p->model, "id_column", p->id_column, found->id_column));
-    found->text = found->text_column[0] != '\0';
+    if (!found->text_column[0] && option)
+        return DC_FAIL(DC_ERR_USAGE, "%s is for documents, but the rows of %s were not made of documents", option,
+                       p->model);
+    if (!found->text_column[0]) return DC_OK;
+    DC_TRY(p->one_file ? dc_files_one(p->names, &p->documents) : dc_files_list(p->names, &p->documents));
+    DC_TRY(judge(p->documents, option, &found->text));
+    if (!found->text) goto out;
+    p->documents->plain = p->documents->n == 1;
+    DC_TRY(dc_data_files_refuse(p->documents, p->claim.path));
     snprintf(found->rows, sizeof found->rows, "%.*s.rows.h5", DC_PATH_MAX - 32, p->claim.path);
 out:
+    if (st != DC_OK || !found->text) dc_files_destroy(&p->documents);
     return st;
 }
 
@@ -62,12 +103,28 @@ static const char *given(const char *column)
     return column[0] ? column : NULL;
 }
 
-static dc_status convert(dc_comm *comm, dc_prediction *p, const documents *found)
+/* Names of the files, and room for how many documents each has. */
+static dc_status list_inputs(const dc_files *files, const char ***inputs, int64_t **documents)
 {
+    dc_status st = DC_OK;
+    DC_TRY(dc_mem_alloc(inputs, files->n, sizeof **inputs, "files of documents"));
+    DC_TRY(dc_mem_alloc(documents, files->n, sizeof **documents, "files of documents"));
+    for (size_t i = 0; i < files->n; i++) (*inputs)[i] = dc_files_path(files, i);
+out:
+    return st;
+}
+
+static dc_status convert(dc_comm *comm, dc_prediction *p, const document_columns *found)
+{
+    dc_status st = DC_OK;
     dc_convert_result result;
+    dc_files *files = p->documents;
+    const char **inputs = NULL;
+    int64_t *rows = NULL;
     const dc_vectorizer vectorizer = dc_vectorizer_default(); /* that of the model is used */
-    const dc_convert_config cfg = {.inputs = &p->input,
-                                   .n_inputs = 1,
+    DC_TRY_ALL(comm, list_inputs(files, &inputs, &rows));
+    const dc_convert_config cfg = {.inputs = inputs,
+                                   .n_inputs = (int)files->n,
                                    .table = {.text_column = found->text_column,
                                              .label_column = given(found->label_column),
                                              .id_column = given(found->id_column)},
@@ -75,18 +132,22 @@ static dc_status convert(dc_comm *comm, dc_prediction *p, const documents *found
                                    .vocabulary = p->model,
                                    .output = p->rows,
                                    .force = true,
-                                   .max_input_bytes = UINT64_C(1) << MAX_INPUT_SHIFT};
-    const dc_status st = dc_convert_text(comm, &cfg, &result);
-    if (st == DC_OK)
-        dc_log("documents %s: %lld rows with %lld values, by the vocabulary of %s", p->input, (long long)result.N,
-               (long long)result.nnz, p->model);
+                                   .max_input_bytes = UINT64_C(1) << MAX_INPUT_SHIFT,
+                                   .documents = rows};
+    DC_TRY(dc_convert_text(comm, &cfg, &result));
+    for (size_t i = 0; i < files->n; i++) files->file[i].piece.rows = rows[i];
+    dc_log("documents %s: %lld rows with %lld values, by the vocabulary of %s", files->title, (long long)result.N,
+           (long long)result.nnz, p->model);
+out:
+    dc_mem_free(&inputs);
+    dc_mem_free(&rows);
     return st;
 }
 
 dc_status dc_prediction_read_documents(dc_comm *comm, dc_prediction *p)
 {
     dc_status st = DC_OK;
-    documents found;
+    document_columns found;
     p->one_file = strlen(p->input) >= DC_PATH_MAX || !dc_text_is_clean(p->input);
     if (p->one_file)
         snprintf(p->names, sizeof p->names, "%s", p->input);
@@ -95,6 +156,7 @@ dc_status dc_prediction_read_documents(dc_comm *comm, dc_prediction *p)
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? look(p, &found) : DC_OK);
     dc_comm_bcast(comm, &found, sizeof found, 0);
     if (!found.text) return DC_OK;
+    DC_TRY(dc_files_share(comm, &p->documents));
     memcpy(p->rows, found.rows, sizeof p->rows);
     DC_TRY(convert(comm, p, &found));
     snprintf(p->names, sizeof p->names, "%s", p->rows);

@@ -130,8 +130,9 @@ static dc_status compare_scores(const char *path, const dc_result *r, bool *same
     return DC_OK;
 }
 
-/* Version 0.1.0 did not store which labels it used, so its files are changed only if the scores differ. */
-static dc_status replace_scores(const dc_job *job, const char *path, dc_result *r)
+/* Version 0.1.0 did not store which labels it used, so its files are changed only if the scores differ. *done: whether
+ * they were. */
+static dc_status replace_scores(const dc_job *job, const char *path, dc_result *r, bool *done)
 {
     bool same = false;
     if (!job->resume.knows_labels) {
@@ -139,6 +140,7 @@ static dc_status replace_scores(const dc_job *job, const char *path, dc_result *
         if (st != DC_OK || same) return st;
     }
     const dc_status st = dc_result_rescore(path, r);
+    *done = st == DC_OK;
     if (st == DC_OK)
         dc_log("labels    of %s differ from those that run.h5 was scored with: %s", r->data->source,
                r->has_scores ? "it was scored anew" : "there are none now, and the scores were removed");
@@ -158,7 +160,8 @@ static dc_status check_whole(const char *path, int64_t *K)
     return st;
 }
 
-static dc_status score_anew(dc_comm *comm, dc_job *job)
+/* *done: on rank 0, whether run.h5 has other scores than before. */
+static dc_status score_anew(dc_comm *comm, dc_job *job, bool *done)
 {
     dc_status st = DC_OK;
     char path[DC_PATH_MAX];
@@ -175,7 +178,7 @@ static dc_status score_anew(dc_comm *comm, dc_job *job)
     dc_result r = {.cfg = &job->cfg, .from = &job->from, .data = data, .K = K, .labels = labels};
     DC_TRY_ALL(comm, check_labels(&r));
     DC_TRY(dc_run_score(comm, job, &r, &scoring));
-    DC_TRY_ALL(comm, root ? replace_scores(job, path, &r) : DC_OK);
+    DC_TRY_ALL(comm, root ? replace_scores(job, path, &r, done) : DC_OK);
 out:
     dc_mem_free(&labels);
     dc_scoring_release(&scoring);
@@ -184,7 +187,8 @@ out:
 
 /* ---- A run that is found finished ------------------------------------------------------------------------------- */
 
-static dc_status settle_and_tell(dc_job *job)
+/* rescored: the scores were replaced a moment ago, so that the summary must be made again. */
+static dc_status settle_and_tell(dc_job *job, bool rescored)
 {
     dc_status st = DC_OK;
     char line[DC_RESULT_LINE_MAX], log[DC_PATH_MAX];
@@ -192,7 +196,10 @@ static dc_status settle_and_tell(dc_job *job)
     DC_TRY(dc_settle(job, &was, line));
     dc_output_path(job, DC_FILE_LOG, log);
     if (was) DC_TRY(dc_log_open(log)); /* the log lacks the RESULT line in this case */
-    if (was)
+    if (was && rescored)
+        dc_log("%s/run.h5 is complete and belongs to this deck and data; its summary.json has the new scores, too",
+               output);
+    else if (was)
         dc_log("%s/run.h5 is complete and belongs to this deck and data; its summary.json was %s and was made again "
                "from run.h5",
                output, was);
@@ -208,8 +215,9 @@ out:
 dc_status dc_settle_complete(dc_comm *comm, dc_job *job)
 {
     dc_status st = DC_OK;
-    if (job->resume.other_labels || !job->resume.knows_labels) DC_TRY(score_anew(comm, job));
-    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? settle_and_tell(job) : DC_OK);
+    bool rescored = false;
+    if (job->resume.other_labels || !job->resume.knows_labels) DC_TRY(score_anew(comm, job, &rescored));
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? settle_and_tell(job, rescored) : DC_OK);
 out:
     return st;
 }

@@ -91,7 +91,8 @@ dc_status dc_setup_batches(const dc_job *job, const dc_part *part, dc_batcher *b
     return st;
 }
 
-int64_t dc_setup_q_top(const dc_config *cfg)
+/* How many of the largest q of a row are written. */
+static int64_t q_top(const dc_config *cfg)
 {
     return cfg->output.q == DC_Q_TOP ? DC_MIN(cfg->output.q_top, cfg->cluster.clusters) : 0;
 }
@@ -120,7 +121,7 @@ dc_cluster_config dc_setup_clustering(const dc_job *job, const dc_net *net, cons
                                .tol = cfg->cluster.tol,
                                .before = job->resume.longer ? before : NULL,
                                .gives_q = cfg->output.q == DC_Q_FULL,
-                               .q_top = dc_setup_q_top(cfg),
+                               .q_top = q_top(cfg),
                                .final_kmeans = cfg->cluster.final_kmeans,
                                .opt = dc_deck_optimizer(&cfg->cluster.opt, net)};
 }

@@ -16,8 +16,6 @@ dc_kmeans_config dc_setup_kmeans(const dc_job *job);
 dc_levels_config dc_setup_levels(const dc_job *job);
 /* cluster.kmeans_batch: batches of these rows. They borrow *batcher, which is filled in here. */
 DC_CHECKED dc_status dc_setup_batches(const dc_job *job, const dc_part *part, dc_batcher *batcher, dc_row_batches *out);
-/* How many of the largest q of a row are written. */
-int64_t dc_setup_q_top(const dc_config *cfg);
 dc_cluster_config dc_setup_clustering(const dc_job *job, const dc_net *net, const dc_part *part,
                                       dc_cluster_length *before);
 /* Whether the verb is sweep-k; its settings, without what clusters. */

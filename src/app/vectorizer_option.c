@@ -1,10 +1,24 @@
 /* Options of convert that say how documents become rows. */
 #include "vectorizer_option.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "dcmpi/file.h"
 #include "dcmpi/mem.h"
+#include "dcmpi/text.h"
+
+/* The value is neither a list that is built in nor the name of a file. */
+static dc_status fail_stop_words(const char *value, int cause)
+{
+    static const char *const lists[] = {"english", "none"};
+    const int near = dc_nearest_name(value, lists, DC_COUNT_OF(lists));
+    const dc_status st = cause == ENOENT ? DC_ERR_USAGE : DC_ERR_IO;
+    return DC_FAIL(st, "--stop-words=%s: cannot read such a file: %s; use english, none or a file of words%s%s%s",
+                   value, strerror(cause), near < 0 ? "" : "; did you mean '", near < 0 ? "" : lists[near],
+                   near < 0 ? "" : "'?");
+}
 
 /* Reads the words of a file into the list of stop words. */
 static dc_status read_stop_words(dc_vectorizer *v, const char *path)
@@ -14,6 +28,7 @@ static dc_status read_stop_words(dc_vectorizer *v, const char *path)
     char *list = NULL;
     size_t bytes, used = 0;
     bool known;
+    if (access(path, R_OK) != 0) return fail_stop_words(path, errno);
     DC_TRY(dc_file_read(path, DC_STOP_LIST_MAX_BYTES, &data, &bytes));
     DC_TRY(dc_mem_alloc(&list, bytes + 1, 1, "stop words"));
     for (size_t i = 0; i < bytes; i++) {

@@ -1,5 +1,6 @@
 /* `dcmpi check FILE`: is a data, result, prediction or checkpoint file undamaged? Checks format and version, shapes
- * that must agree, checksums, ranges. Prints all findings; the first one becomes the error text. Rows are streamed. */
+ * that must agree, checksums, ranges. The first finding becomes the error text; the others are printed. Rows are
+ * streamed. */
 #include <math.h>
 #include <string.h>
 #include <xxhash.h>
@@ -9,6 +10,7 @@
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/train.h"
+#include "expect.h"
 #include "result_model.h"
 #include "verbs.h"
 
@@ -21,12 +23,14 @@ typedef struct {
     char first[DC_ERROR_TEXT_MAX];
 } check;
 
-/* A finding is printed and the check goes on; an error that is not about the file's content ends it. */
+/* After a finding the check goes on; an error that is not about the file's content ends it. */
 static dc_status note(check *c, dc_status st)
 {
     if (st != DC_ERR_FORMAT && st != DC_ERR_DATA) return st;
-    dc_log_plain("%s: finding: %s", c->path, dc_error_text());
-    if (c->findings++ == 0) snprintf(c->first, sizeof c->first, "%s", dc_error_text());
+    if (c->findings++ == 0)
+        snprintf(c->first, sizeof c->first, "%s", dc_error_text());
+    else
+        dc_log_plain("%s: finding: %s", c->path, dc_error_text());
     dc_error_clear();
     return DC_OK;
 }
@@ -147,7 +151,8 @@ out:
 /* Checks ids of rows and names of columns, if the file has them as datasets. */
 static dc_status check_ids(const check *c, dc_gidx N)
 {
-    static const char *const names[] = {"/ids", "/feature_names", "/obs/_index", "/obs/label/codes", "/var/_index"};
+    static const char *const names[] = {"/ids",      "/feature_names", "/obs/_index", "/obs/label/codes",
+                                        "/obs/text", "/var/_index"};
     dc_status st = DC_OK;
     dc_h5_info info;
     for (size_t i = 0; i < DC_COUNT_OF(names); i++)
@@ -371,7 +376,10 @@ static dc_status check_path(const char *path)
     (void)!dc_h5_close(&c.h5);
     if (st == DC_OK && c.findings) {
         dc_error_clear();
-        st = DC_FAIL(DC_ERR_FORMAT, "not whole, %d finding%s: %s", c.findings, c.findings == 1 ? "" : "s", c.first);
+        if (c.findings == 1)
+            st = DC_FAIL(DC_ERR_FORMAT, "%s", c.first);
+        else
+            st = DC_FAIL(DC_ERR_FORMAT, "%s; findings: %d", c.first, c.findings);
     }
     return st;
 }
@@ -379,5 +387,6 @@ static dc_status check_path(const char *path)
 dc_status dc_verb_check(int argc, char **argv)
 {
     if (argc != 2) return DC_FAIL(DC_ERR_USAGE, "usage: dcmpi check FILE");
-    return check_path(argv[1]);
+    const dc_status st = dc_expect(DC_EXPECT_ANY, argv[1], argv[0]);
+    return st == DC_OK ? check_path(argv[1]) : st;
 }

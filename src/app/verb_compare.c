@@ -11,6 +11,7 @@
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/metrics.h"
+#include "expect.h"
 #include "verbs.h"
 
 enum { PIECE_BYTES = 8 << 20 };
@@ -203,6 +204,7 @@ static dc_status open_file(comparison *c, int i)
 {
     char format[64];
     dc_status st = DC_OK;
+    DC_TRY(dc_expect(DC_EXPECT_ANY, c->path[i], "compare"));
     DC_TRY(dc_h5_open(&c->h5[i], c->path[i], DC_H5_READ));
     if (!dc_h5_has_attr(c->h5[i], "/", "format")) return DC_OK;
     DC_TRY(dc_h5_get_attr_str(c->h5[i], "/", "format", format, sizeof format));

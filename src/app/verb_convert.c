@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "advice.h"
 #include "apart.h"
 #include "dcmpi/convert.h"
 #include "dcmpi/data.h"
+#include "dcmpi/files.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/signals.h"
@@ -17,7 +19,7 @@
 #include "vectorizer_option.h"
 #include "verbs.h"
 
-enum { STALL_WARNING_S = 60 };
+enum { STALL_WARNING_S = 60, EXCERPT_CHARACTERS = 200 };
 
 /* An option that was given: its row in the table below, and its value. */
 typedef struct {
@@ -31,7 +33,9 @@ typedef struct {
     char **argv;
     const char **files, **labels; /* [argc] */
     int n_files, n_labels;
-    given *given; /* [n_given], room for argc */
+    dc_files *found;     /* the inputs, if one of them is a glob; owned */
+    const char **inputs; /* [found->n] their names; owned */
+    given *given;        /* [n_given], room for argc */
     int n_given;
     const char *option;      /* the one that is read now, with its dashes */
     const char *text_option; /* the first that is for documents only; NULL: none */
@@ -235,6 +239,17 @@ static dc_status set_vectorizer(command *c, const char *value)
     return dc_vectorizer_option(&c->vectorizer, c->option, value);
 }
 
+static dc_status set_keep_text(command *c, const char *value)
+{
+    char *end;
+    c->text_option = c->text_option ? c->text_option : c->option;
+    const long n = strtol(value, &end, 10);
+    c->cfg.keep_text = (int)n;
+    if (end != value && *end == '\0' && n >= 0 && n <= DC_CONVERT_MAX_EXCERPT) return DC_OK;
+    return DC_FAIL(DC_ERR_USAGE, "--keep-text=%s: use a number of characters from 0 to %d", value,
+                   DC_CONVERT_MAX_EXCERPT);
+}
+
 static dc_status set_force(command *c, const char *value)
 {
     (void)value;
@@ -280,6 +295,7 @@ static const struct option_row {
     {"--alternate-sign", "yes", set_vectorizer},
     {"--scale", NULL, set_vectorizer},
     {"--decode-error", NULL, set_vectorizer},
+    {"--keep-text", NULL, set_keep_text},
     {"--max-input", NULL, set_max_input},
     {"--force", "", set_force},
 };
@@ -383,7 +399,10 @@ static dc_status check_text(const command *c)
 static dc_status parse_command(command *c, int argc, char **argv)
 {
     dc_status st = DC_OK;
-    *c = (command){.argc = argc, .at = 1, .argv = argv, .cfg = {.max_input_bytes = UINT64_C(1) << 40}};
+    *c = (command){.argc = argc,
+                   .at = 1,
+                   .argv = argv,
+                   .cfg = {.max_input_bytes = UINT64_C(1) << 40, .keep_text = EXCERPT_CHARACTERS}};
     c->vectorizer = dc_vectorizer_default();
     DC_TRY(dc_mem_alloc(&c->files, (size_t)argc, sizeof *c->files, "command line"));
     DC_TRY(dc_mem_alloc(&c->labels, (size_t)argc, sizeof *c->labels, "command line"));
@@ -402,8 +421,52 @@ out:
     return st;
 }
 
+/* A name that no file has and that has a wildcard: the shell found no match, or did not look because of quotes. */
+static bool is_glob(const char *name)
+{
+    return strpbrk(name, "*?[") && access(name, F_OK) != 0;
+}
+
+/* Finds the files of inputs that are globs. */
+static dc_status find_inputs(command *c)
+{
+    dc_status st = DC_OK;
+    char *names = NULL;
+    size_t bytes = 1, used = 0;
+    bool any = false;
+    for (int i = 0; i < c->cfg.n_inputs; i++) any |= is_glob(c->files[i]);
+    if (!any) return DC_OK;
+    for (int i = 0; i < c->cfg.n_inputs; i++) bytes += strlen(c->files[i]) + 1;
+    DC_TRY(dc_mem_alloc(&names, bytes, 1, "names of inputs"));
+    for (int i = 0; i < c->cfg.n_inputs; i++)
+        used += (size_t)snprintf(names + used, bytes - used, "%s%s", i > 0 ? "\n" : "", c->files[i]);
+    DC_TRY(dc_files_list(names, &c->found));
+    for (size_t i = 0; i < c->found->n; i++)
+        if (*dc_files_dataset(c->found, i))
+            DC_TRY(DC_FAIL(DC_ERR_USAGE, "%s:%s: convert takes the dataset by --dataset", dc_files_path(c->found, i),
+                           dc_files_dataset(c->found, i)));
+out:
+    dc_mem_free(&names);
+    return st;
+}
+
+/* Makes the files that were found the inputs. */
+static dc_status take_inputs(command *c)
+{
+    dc_status st = DC_OK;
+    if (!c->found) return DC_OK;
+    DC_TRY(dc_mem_alloc(&c->inputs, c->found->n, sizeof *c->inputs, "names of inputs"));
+    for (size_t i = 0; i < c->found->n; i++) c->inputs[i] = dc_files_path(c->found, i);
+    c->cfg.inputs = c->inputs;
+    c->cfg.n_inputs = (int)c->found->n;
+out:
+    return st;
+}
+
 static void release_command(command *c)
 {
+    dc_files_destroy(&c->found);
+    dc_mem_free(&c->inputs);
     dc_mem_free(&c->files);
     dc_mem_free(&c->labels);
     dc_mem_free(&c->given);
@@ -433,6 +496,8 @@ dc_status dc_verb_convert(int argc, char **argv)
     dc_convert_result result;
     command c;
     DC_TRY(parse_command(&c, argc, argv));
+    DC_TRY(find_inputs(&c));
+    DC_TRY(take_inputs(&c));
     /* With this, a write beyond the file size limit fails with a message instead of killing the process. */
     signal(SIGXFSZ, SIG_IGN);
     dc_signals_install();
@@ -507,6 +572,11 @@ dc_status dc_run_convert(dc_comm *comm, const dc_cli *cli)
         return dc_agree(comm, dc_comm_rank(comm) == 0 ? dc_apart_run(&alone, cli) : DC_OK);
     }
     DC_TRY_ALL(comm, parse_command(&c, cli->rest_argc, cli->rest_argv));
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? find_inputs(&c) : DC_OK);
+    int64_t globs = c.found != NULL;
+    dc_comm_max_i64(comm, &globs, 1);
+    if (globs) DC_TRY(dc_files_share(comm, &c.found));
+    DC_TRY_ALL(comm, take_inputs(&c));
     DC_TRY(convert_on_all(comm, &c));
 out:
     release_command(&c);

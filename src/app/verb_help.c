@@ -45,7 +45,8 @@ static const dc_verb_help table[] = {
          "The scaling is that of the run. Labels in the input are used for the scores only.\n"
          "  --label-dataset=/PATH  labels that are not in /y, such as /obs/cell_type\n"
          "  --matrix=NAME          rows of an AnnData file: X, raw/X or layers/NAME; by default what the run took\n"
-         "If the model is of documents, the input may be documents, too; they become rows as convert made them:\n"
+         "If the model is of documents, the input may be documents, too, one file or several; they become rows as\n"
+         "convert made them:\n"
          "  --text-column=COLUMN   as for convert; this and the next two by default as in training\n"
          "  --label-column=COLUMN  labels for the scores; none: none\n"
          "  --id-column=COLUMN     ids; none: none\n"
@@ -90,13 +91,13 @@ static const dc_verb_help table[] = {
          "[--text-column=COLUMN] [--vocabulary=FILE] [--preset=NAME] [--min-df=N] [--max-df=N] [--max-features=N] "
          "[--ngram-range=N,M] [--stop-words=WORD] [--lowercase=WORD] [--sublinear-tf] [--use-idf=WORD] "
          "[--smooth-idf=WORD] [--norm=NAME] [--scale=NAME] [--hashing=N] [--alternate-sign=WORD] "
-         "[--decode-error=WORD] [--max-input=SIZE] [--force]",
+         "[--decode-error=WORD] [--keep-text=N] [--max-input=SIZE] [--force]",
      .summary = "IDX, CSV, NPY, HDF5, Matrix Market, svmlight, documents to a data file",
      .details =
          "Inputs are IDX, NPY, text (UTF-8 or UTF-16), Matrix Market, svmlight (these also compressed by gzip, xz\n"
-         "or zstd), a folder of 10x or HDF5; several are concatenated in order. Sparse inputs make a sparse data\n"
-         "file, which anndata.read_h5ad opens. Built-in data (builtin:embeddings,rows=1000000,width=128) are written\n"
-         "as a deck's input.data would make them with run.seed: 1.\n"
+         "or zstd), a folder of 10x or HDF5; several, or a glob in quotes, are concatenated in order. Sparse inputs\n"
+         "make a sparse data file, which anndata.read_h5ad opens. Built-in data are written as a deck's input.data\n"
+         "would make them with run.seed: 1 (builtin:embeddings,rows=1000000,width=128).\n"
          "  --labels=FILE            labels, once per input in the same order; empty, -1, NA, ? and the like mean\n"
          "                           no label\n"
          "  --label-column=COLUMN    for text: first, last, none (default), a number from 0, or a name from line 1\n"
@@ -146,6 +147,9 @@ static const dc_verb_help table[] = {
          "  --preset=dec-2016        --max-features=2000 --sublinear-tf --norm=l2 --scale=sqrt-d; others may follow\n"
          "  --vocabulary=FILE        terms, weights and options of a data file or result\n"
          "  --decode-error=WORD      bytes that are not UTF-8: strict (default, an error), replace or ignore\n"
+         "  --keep-text=N            the first N characters of each document are stored in /obs/text, for the report "
+         "of\n"
+         "                           a run (default 200, at most 1000; 0: none)\n"
          "Line 1 of a table holds names if none of its features is a number; if it has one cell fewer than the\n"
          "others (R); if its numbers are in quotes and those of line 2 are not; if it counts 0, 1, 2, ... or 1, 2,\n"
          "3, ... and the others do not (with fewer than 3 features only if the others have no integers); or if it\n"

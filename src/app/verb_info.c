@@ -5,6 +5,7 @@
 #include "dcmpi/h5.h"
 #include "dcmpi/log.h"
 #include "dcmpi/mem.h"
+#include "expect.h"
 #include "verbs.h"
 
 static dc_status print_dataset(void *ctx, const char *name, const dc_h5_info *info)
@@ -117,6 +118,7 @@ dc_status dc_verb_info(int argc, char **argv)
     dc_h5 *h5 = NULL;
     if (argc == 2 && strcmp(argv[1], "--faults") == 0) return print_faults();
     if (argc != 2) return DC_FAIL(DC_ERR_USAGE, "usage: dcmpi info FILE");
+    DC_TRY(dc_expect(DC_EXPECT_ANY, argv[1], argv[0]));
     DC_TRY(dc_h5_open(&h5, argv[1], DC_H5_READ));
     print_attributes(h5);
     print_metrics(h5);

@@ -306,7 +306,7 @@ double dc_km_draw_unit(const dc_kmeans_config *cfg, int64_t r, int64_t c, int64_
 void dc_km_draw_rows(dc_comm *comm, const dc_km_tiles *tiles, const dc_kmeans_config *cfg, int64_t r, int64_t c,
                      int64_t count, float *out);
 
-/* ---- Seeding by k-means|| (kmeans_rounds.c, kmeans_pick.c, kmeans_pick_kern.c) ----------------------------------- */
+/* ---- Seeding by k-means|| (kmeans_rounds.c, kmeans_pick.c, kmeans_pick_kern.c, kmeans_pick_rough_kern.c) --------- */
 
 /* Returns the first index at which the running sum of mass[i*stride] exceeds *rest, and subtracts from *rest the sum
  * before that index. If rounding leaves no such index, returns the last index with mass; -1 if there is no mass. */
@@ -332,8 +332,40 @@ typedef struct {
 } dc_km_owners;
 void dc_km_block_owners(void *ctx, const dc_block *block, int thread, double *leaf);
 
+/* Candidates are in blocks, whose parts are ruled out together; so many trials are compared at once. */
+enum { DC_KM_PICK_BLOCK = 256, DC_KM_PICK_PART = 32, DC_KM_PICK_ALL = 255, DC_KM_PICK_TRIALS = 4 };
+/* A trial as integers. */
+typedef struct {
+    float twice;  /* two scales */
+    float square; /* of its length, or a little less */
+    float lost;   /* what rounding to integers may have moved it by */
+    int32_t start;
+} dc_km_pick_trial;
+/* The candidates of this rank as integers (kmeans_pick_rough_kern.c). */
+typedef struct {
+    bool on; /* else nothing is ruled out, and there are no arrays */
+    int64_t d, quads;
+    uint8_t *level;          /* [places / 64 x quads x 64 x 4] */
+    float *scale;            /* [places] */
+    float *square;           /* [places] of the length, or a little less; INFINITY if d_min is 0 */
+    float *lost;             /* [places] what rounding to integers may have moved it by */
+    float *reach;            /* [places] trials that are farther from the integers do not lower d_min */
+    int8_t *trial_level;     /* [trials, rounded up x 4 quads] */
+    dc_km_pick_trial *trial; /* [trials, rounded up] */
+} dc_km_pick_rough;
+DC_CHECKED dc_status dc_km_pick_rough_init(dc_km_pick_rough *r, int64_t blocks, int64_t trials, int64_t d);
+void dc_km_pick_rough_release(dc_km_pick_rough *r);
+/* Takes the candidate of place i, by its image. */
+void dc_km_pick_rough_take(const dc_km_pick_rough *r, int64_t i, const float *image);
+/* Takes d_min of places [i, i + n). */
+void dc_km_pick_rough_reach(const dc_km_pick_rough *r, int64_t i, int64_t n, const float *d_min);
+/* Takes the n trials [n x d]. */
+void dc_km_pick_rough_trials(const dc_km_pick_rough *r, const float *trial, int64_t n);
+/* Of the parts of block b of this rank: one bit for each where one of the trials [first, first + n), n <=
+ * DC_KM_PICK_TRIALS, may be nearer to a candidate than d_min. */
+unsigned dc_km_pick_rough_near(const dc_km_pick_rough *r, int64_t b, int64_t first, int64_t n);
+
 /* Greedy k-means++ among weighted candidates, which all ranks hold; many of them are shared by the ranks. */
-enum { DC_KM_PICK_BLOCK = 256 };
 typedef struct {
     int64_t most; /* candidates there is room for */
     int64_t d, trials;
@@ -344,11 +376,12 @@ typedef struct {
     float *turned;              /* [own blocks x d x BLOCK] images, column by column */
     double *weight;             /* [own blocks x BLOCK], 0 after the last candidate */
     float *d_min;               /* [own blocks x BLOCK] */
-    double *mass;               /* [blocks] sum of weight * d_min */
-    double *potential;          /* [blocks x trials] */
-    double *left;               /* [trials] sums of the potentials */
-    int64_t *drawn;             /* [trials] candidates */
-    float *trial;               /* [trials x d] their images */
+    dc_km_pick_rough rough;
+    double *mass;      /* [blocks] sum of weight * d_min */
+    double *potential; /* [blocks x trials] */
+    double *left;      /* [trials] sums of the potentials */
+    int64_t *drawn;    /* [trials] candidates */
+    float *trial;      /* [trials x d] their images */
 } dc_km_pick;
 DC_CHECKED dc_status dc_km_pick_init(dc_km_pick *p, const dc_part *part, const dc_kmeans_config *cfg, int64_t d,
                                      int64_t most);
@@ -432,9 +465,6 @@ typedef struct {
     const double *sum, *count;
 } dc_km_sums;
 dc_km_sums dc_km_sums_of(const dc_km_restarts *a, int64_t groups, int64_t g);
-/* What the sum of the rows of a cluster is divided by to get its centre: their number, or on the sphere the length of
- * the sum. 0: the centre stays. */
-double dc_km_divisor(const dc_kmeans_config *cfg, const double *sum, double count, int64_t d);
 /* Centres [K x d] of slot s. */
 float *dc_km_slot_centers(const dc_km_restarts *a, int64_t s);
 /* Puts the sums and counts of slots [s, s + groups) into a->total. Collective. Errors: those of dc_km_poll. */

@@ -126,7 +126,9 @@ double dc_km_inertia(const dc_km_restarts *a, const float *centers, const dc_km_
     return inertia;
 }
 
-double dc_km_divisor(const dc_kmeans_config *cfg, const double *sum, double count, int64_t d)
+/* What the sum of the rows of a cluster is divided by to get its centre: their number, or on the sphere the length of
+ * the sum. 0: the centre stays. */
+static double divisor_of(const dc_kmeans_config *cfg, const double *sum, double count, int64_t d)
 {
     double squares = 0;
     if (!cfg->spherical) return count;
@@ -139,7 +141,7 @@ static double move_centers(const dc_km_restarts *a, float *centers, const dc_km_
 {
     double shift = 0;
     for (int64_t k = 0; k < a->K; k++) {
-        const double divisor = dc_km_divisor(a->cfg, sums->sum + k * a->d, sums->count[k], a->d);
+        const double divisor = divisor_of(a->cfg, sums->sum + k * a->d, sums->count[k], a->d);
         if (divisor == 0) continue;
         for (int64_t c = 0; c < a->d; c++) {
             float *mu = &centers[k * a->d + c];

@@ -47,6 +47,7 @@ dc_status dc_km_pick_init(dc_km_pick *p, const dc_part *part, const dc_kmeans_co
     DC_TRY(dc_mem_alloc(&p->turned, dc_mul_size(own * BLOCK, (size_t)d), sizeof *p->turned, "k-means|| candidates"));
     DC_TRY(dc_mem_alloc(&p->weight, own * BLOCK, sizeof *p->weight, "k-means|| weights"));
     DC_TRY(dc_mem_alloc(&p->d_min, own * BLOCK, sizeof *p->d_min, "k-means|| distances"));
+    DC_TRY(dc_km_pick_rough_init(&p->rough, (int64_t)own, p->trials, d));
     DC_TRY(dc_mem_alloc(&p->mass, blocks, sizeof *p->mass, "k-means|| masses"));
     DC_TRY(dc_mem_alloc(&p->potential, blocks * trials, sizeof *p->potential, "k-means|| potentials"));
     DC_TRY(dc_mem_alloc(&p->left, trials, sizeof *p->left, "k-means|| potentials"));
@@ -63,6 +64,7 @@ void dc_km_pick_release(dc_km_pick *p)
     dc_mem_free(&p->turned);
     dc_mem_free(&p->weight);
     dc_mem_free(&p->d_min);
+    dc_km_pick_rough_release(&p->rough);
     dc_mem_free(&p->mass);
     dc_mem_free(&p->potential);
     dc_mem_free(&p->left);
@@ -84,8 +86,10 @@ void dc_km_pick_start(dc_km_pick *p, const dc_part *part, const dc_km_tiles *til
         dc_km_shift_row(tiles, at + DC_MIN(j, m - 1) * p->d, image);
         for (int64_t c = 0; c < p->d; c++) column[c * BLOCK] = image[c];
         p->weight[i] = j < m ? (double)weight[j] : 0;
-        p->d_min[i] = INFINITY;
+        p->d_min[i] = j < m ? INFINITY : 0;
+        if (p->rough.on) dc_km_pick_rough_take(&p->rough, i, image);
     }
+    if (p->rough.on) dc_km_pick_rough_reach(&p->rough, 0, (p->block_hi - p->block_lo) * BLOCK, p->d_min);
 }
 
 /* If blocks are shared, gives the `width` values per block of this rank's blocks to all ranks. Collective. */

@@ -6,6 +6,7 @@
  * score of every centre is known between two bounds, which include all rounding; the nearest centre is among those
  * whose lower bound does not exceed the lowest upper bound. These few are decided in kmeans_kern.c as all would be, so
  * the labels are the same. Without this instruction, and where too many centres are left, all are scored in float. */
+#include "int8.h"
 #include "kmeans_impl.h"
 
 #include "dcmpi/mem.h"
@@ -14,14 +15,14 @@
 #include <omp.h>
 #include <string.h>
 
-enum { LANES = 16, VECTORS = 4, BLOCK = VECTORS * LANES, QUAD = 4, GROUP = BLOCK * QUAD };
 enum {
-    LIMIT = 127,
-    SHIFT = 128,
-    ROWS = 4,
-    LEAST = 64,
-    MOST_COLUMNS = 1 << 17
-}; /* sums of 127 * 127 fit into 32 bits */
+    LANES = DC_INT8_LANES,
+    VECTORS = DC_INT8_VECTORS,
+    BLOCK = DC_INT8_BLOCK,
+    QUAD = DC_INT8_QUAD,
+    GROUP = BLOCK * QUAD
+};
+enum { SHIFT = DC_INT8_SHIFT, ROWS = 4, LEAST = 64 };
 enum { MID, STEP, LENGTH, LOST, ROUNDING, TERMS };
 
 /* ---- Memory ------------------------------------------------------------------------------------------------------ */
@@ -29,22 +30,17 @@ enum { MID, STEP, LENGTH, LOST, ROUNDING, TERMS };
 bool dc_km_rough_pays(int64_t K, int64_t d)
 {
 #ifdef __AVX512VNNI__
-    return K >= LEAST && d > 0 && d <= MOST_COLUMNS;
+    return K >= LEAST && d > 0 && d <= DC_INT8_MOST_COLUMNS;
 #else
     (void)K, (void)d;
     return false;
 #endif
 }
 
-static int64_t quads_of(int64_t d)
-{
-    return (d + QUAD - 1) / QUAD;
-}
-
 dc_status dc_km_rough_init(dc_km_rough *r, int64_t m, int64_t run, int64_t d)
 {
     dc_status st = DC_OK;
-    *r = (dc_km_rough){.run = run, .padded = (run + BLOCK - 1) / BLOCK * BLOCK, .quads = quads_of(d)};
+    *r = (dc_km_rough){.run = run, .padded = (run + BLOCK - 1) / BLOCK * BLOCK, .quads = dc_int8_quads(d)};
     const size_t places = (size_t)((m + run - 1) / run * r->padded), width = (size_t)(QUAD * r->quads);
     DC_TRY(dc_mem_alloc(&r->level, dc_mul_size(places, width), sizeof *r->level, "k-means centres as integers"));
     DC_TRY(dc_mem_alloc(&r->term, places * TERMS, sizeof *r->term, "k-means rough scores"));
@@ -64,7 +60,7 @@ void dc_km_rough_release(dc_km_rough *r)
 dc_status dc_km_rough_rows_init(dc_km_rough_rows *x, int64_t d)
 {
     dc_status st = DC_OK;
-    DC_TRY(dc_mem_alloc(&x->level, (size_t)(DC_KM_TILE * QUAD * quads_of(d)), 1, "k-means rows as integers"));
+    DC_TRY(dc_mem_alloc(&x->level, (size_t)(DC_KM_TILE * QUAD * dc_int8_quads(d)), 1, "k-means rows as integers"));
     DC_TRY(dc_mem_alloc(&x->few, DC_KM_TILE, sizeof *x->few, "k-means rows as integers"));
     DC_TRY(dc_mem_alloc(&x->row, DC_KM_TILE, sizeof *x->row, "k-means rows as integers"));
 out:
@@ -80,53 +76,8 @@ void dc_km_rough_rows_release(dc_km_rough_rows *x)
 
 #ifdef __AVX512VNNI__
 
-#include <immintrin.h>
-
-/* ---- Images in integers ------------------------------------------------------------------------------------------ */
-
-/* An image v = scale * q + remainder. */
-typedef struct {
-    float scale;
-    float length; /* at least |scale q| */
-    float lost;   /* at least |remainder| */
-    int32_t sum;  /* of q */
-} rounded;
-
-static inline __mmask16 lanes_of(int64_t n)
-{
-    return (__mmask16)(n < LANES ? (1U << n) - 1 : 0xffff);
-}
-
-/* q[d]: v / scale, rounded; the scale brings the largest component to LIMIT. Lengths are computed in units of the
- * scale, so that they do not underflow. In these units v is off by at most 127 * 2^-23 per component. */
-static rounded quantize(const float *v, int64_t d, int8_t *q)
-{
-    const float root = sqrtf((float)d);
-    __m512 most = _mm512_setzero_ps(), squares = most, remainders = most;
-    __m512i sums = _mm512_setzero_si512();
-    for (int64_t c = 0; c < d; c += LANES)
-        most = _mm512_max_ps(_mm512_abs_ps(_mm512_maskz_loadu_ps(lanes_of(d - c), v + c)), most);
-    const float largest = _mm512_reduce_max_ps(most);
-    if (!(largest > 0x1p-100F)) {
-        memset(q, 0, (size_t)d);
-        return (rounded){.lost = 1.001F * 0x1p-100F * root};
-    }
-    const float scale = largest / LIMIT;
-    const __m512 inverse = _mm512_set1_ps(LIMIT / largest);
-    for (int64_t c = 0; c < d; c += LANES) {
-        const __m512 x = _mm512_mul_ps(_mm512_maskz_loadu_ps(lanes_of(d - c), v + c), inverse);
-        const __m512i level = _mm512_cvtps_epi32(x);
-        const __m512 at = _mm512_cvtepi32_ps(level), rest = _mm512_sub_ps(x, at);
-        _mm512_mask_cvtepi32_storeu_epi8(q + c, lanes_of(d - c), level);
-        sums = _mm512_add_epi32(sums, level);
-        squares = _mm512_fmadd_ps(at, at, squares);
-        remainders = _mm512_fmadd_ps(rest, rest, remainders);
-    }
-    return (rounded){.scale = scale,
-                     .length = 1.001F * scale * sqrtf(_mm512_reduce_add_ps(squares)),
-                     .lost = 1.001F * scale * (sqrtf(_mm512_reduce_add_ps(remainders)) + 0x1p-15F * root),
-                     .sum = _mm512_reduce_add_epi32(sums)};
-}
+/* ---- Centres and rows in integers ---------------------------------------------------------------------------------
+ */
 
 /* The score of centre k is MID - STEP * (2 a q.p) for a row, with an error of at most LENGTH * |r| + LOST * (|a q| +
  * |r|) + ROUNDING. In LOST and ROUNDING are the bounds of set_bounds (kmeans_tiles_kern.c), which hold for the images,
@@ -134,16 +85,14 @@ static rounded quantize(const float *v, int64_t d, int8_t *q)
 static void set_centre(const dc_km_rough *r, const dc_km_centers *c, int64_t d, int64_t k, int64_t place, int8_t *level)
 {
     const float more = 0x1p-18F, norm = c->norm[k];
-    const rounded x = quantize(c->image + k * d, d, level);
+    const dc_int8_rounded x = dc_int8_round(c->image + k * d, d, level);
     float *term = r->term + place / LANES * LANES * TERMS + place % LANES;
     term[MID * LANES] = norm;
     term[STEP * LANES] = x.scale;
     term[LENGTH * LANES] = 2.002F * (x.length + x.lost);
     term[LOST * LANES] = 2.002F * x.lost + 1.001F * c->slack[k] + more * (x.length + x.lost);
     term[ROUNDING * LANES] = 2 * (norm - c->low[k]) + more * norm;
-    uint8_t *out = r->level + place / BLOCK * r->quads * GROUP + place % BLOCK * QUAD;
-    for (int64_t j = 0; j < d; j++) out[j / QUAD * GROUP + j % QUAD] = (uint8_t)(level[j] + SHIFT);
-    for (int64_t j = d; j < QUAD * r->quads; j++) out[j / QUAD * GROUP + j % QUAD] = SHIFT;
+    dc_int8_place(level, d, place, r->level);
 }
 
 /* Sets the places of a block of centres: center[BLOCK], -1: none. */
@@ -188,10 +137,10 @@ void dc_km_rough_take(const dc_km_tiles *t, const dc_km_centers *c, const int64_
 void dc_km_rough_load(const float *u, const float *square, const int32_t *index, int64_t n, int64_t d,
                       const dc_km_rough_rows *x)
 {
-    const int64_t width = QUAD * quads_of(d);
+    const int64_t width = QUAD * dc_int8_quads(d);
     for (int64_t i = 0; i < n; i++) {
         int8_t *level = x->level + i * width;
-        const rounded q = quantize(u + index[i] * d, d, level);
+        const dc_int8_rounded q = dc_int8_round(u + index[i] * d, d, level);
         memset(level + d, 0, (size_t)(width - d));
         x->row[i] = (dc_km_rough_row){2 * q.scale, q.lost, q.length + q.lost, square[index[i]], -SHIFT * q.sum};
     }
@@ -201,36 +150,6 @@ void dc_km_rough_load(const float *u, const float *square, const int32_t *index,
 }
 
 /* ---- Scores ------------------------------------------------------------------------------------------------------ */
-
-/* Adds four products to each of 16 sums. Compilers copy the sums in each step of a loop around the intrinsic. */
-static inline void add_products(__m512i *sum, __m512i c, __m512i x)
-{
-    __asm__("vpdpbusd %2, %1, %0" : "+v"(*sum) : "v"(c), "v"(x));
-}
-
-/* sum[r][v]: products of ROWS rows and a block of centres. */
-static inline void multiply(const uint8_t *centers, const int8_t *rows, const dc_km_rough_row *row, int64_t quads,
-                            __m512i sum[ROWS][VECTORS])
-{
-#pragma GCC unroll 4
-    for (int r = 0; r < ROWS; r++)
-#pragma GCC unroll 4
-        for (int v = 0; v < VECTORS; v++) sum[r][v] = _mm512_set1_epi32(row[r].start);
-    int64_t j = 0;
-    do {
-        __m512i c[VECTORS];
-#pragma GCC unroll 4
-        for (int v = 0; v < VECTORS; v++) c[v] = _mm512_load_si512(centers + j * GROUP + (int64_t)v * LANES * QUAD);
-#pragma GCC unroll 4
-        for (int r = 0; r < ROWS; r++) {
-            int32_t four;
-            memcpy(&four, rows + ((int64_t)r * quads + j) * QUAD, sizeof four);
-            const __m512i x = _mm512_set1_epi32(four);
-#pragma GCC unroll 4
-            for (int v = 0; v < VECTORS; v++) add_products(&sum[r][v], c[v], x);
-        }
-    } while (++j < quads);
-}
 
 /* Forgets centres whose lower bound is above the limit. */
 static void forget(dc_km_few *f)
@@ -300,8 +219,9 @@ static void compare(const dc_km_rough *c, int64_t place, int64_t first, const in
                     float reach, dc_km_few *few)
 {
     __m512i sum[ROWS][VECTORS];
+    const int32_t start[ROWS] = {row[0].start, row[1].start, row[2].start, row[3].start};
     const float *term = c->term + place * TERMS, *most = c->most + place / BLOCK * TERMS;
-    multiply(c->level + place / BLOCK * c->quads * GROUP, rows, row, c->quads, sum);
+    dc_int8_multiply(c->level + place / BLOCK * c->quads * GROUP, rows, start, ROWS, c->quads, sum);
 #pragma GCC unroll 4
     for (int r = 0; r < ROWS; r++) {
         __m512 score[VECTORS];
@@ -324,7 +244,8 @@ void dc_km_rough_lowest(const dc_km_rough *c, int64_t n, const dc_km_rough_rows 
     for (int64_t i = 0; i < n; i += ROWS) {
         __m512i sum[ROWS][VECTORS];
         const dc_km_rough_row *row = x->row + i;
-        multiply(c->level, x->level + i * c->quads * QUAD, row, c->quads, sum);
+        const int32_t start[ROWS] = {row[0].start, row[1].start, row[2].start, row[3].start};
+        dc_int8_multiply(c->level, x->level + i * c->quads * QUAD, start, ROWS, c->quads, sum);
 #pragma GCC unroll 4
         for (int r = 0; r < ROWS; r++) {
             __m512 least = _mm512_set1_ps(INFINITY);

@@ -33,8 +33,7 @@ DC_CHECKED dc_status dc_lv_rows_bring(dc_comm *comm, const dc_lv_rows *r, const 
 /* Memory that this takes on a rank besides `out`. */
 double dc_lv_rows_bring_bytes(const dc_part *part, int64_t d);
 
-/* ---- Children (levels_kern.c) -------------------------------------------------------------------------------------
- */
+/* ---- Children (levels_kern.c) ------------------------------------------------------------------------------------ */
 
 /* Splits `total` >= K children over K clusters of these sizes, at least one and at most `size` to each, but one to
  * those without rows: first[K + 1], as in dc_levels. heap[K] is scratch. */

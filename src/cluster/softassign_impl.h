@@ -32,8 +32,6 @@ void dc_soft_count_rows(const float *q, int64_t n, int64_t K, const int32_t *nex
  * row. */
 void dc_target_rows(dc_target_kind kind, const float *q, const double *f, int64_t n, int64_t K, dc_gidx N, float *p,
                     double *loss);
-/* Number of rows of p that do not sum to 1 within DC_ROW_SUM_TOLERANCE, or hold a NaN. */
-int64_t dc_target_odd(const float *p, int64_t n, int64_t K);
 /* q of n embedded rows under the target's model, in the calling thread. */
 void dc_target_assign(const dc_soft_target *t, const float *Z, int64_t n, float *q);
 /* The loss of the rows of a block is added to leaf[0], the number of odd rows to leaf[1]. */

@@ -29,7 +29,8 @@ typedef struct {
     dc_spectral *out;
 } work;
 
-dc_spectral_path dc_spectral_path_of(const dc_spectral_config *cfg, int64_t N)
+/* The path that is taken for N rows. */
+static dc_spectral_path path_of(const dc_spectral_config *cfg, int64_t N)
 {
     if (cfg->path != DC_SPECTRAL_AUTO) return (dc_spectral_path)cfg->path;
     return N <= DC_SPECTRAL_EXACT_ROWS ? DC_SPECTRAL_EXACT : DC_SPECTRAL_KNN;
@@ -43,7 +44,7 @@ static bool uses_scale(const dc_spectral_config *cfg)
 /* Neighbours that are searched for each row; 0: none. */
 static int64_t neighbours_of(const dc_spectral_config *cfg, int64_t N)
 {
-    const dc_spectral_path path = dc_spectral_path_of(cfg, N);
+    const dc_spectral_path path = path_of(cfg, N);
     const bool graph = path == DC_SPECTRAL_KNN || cfg->affinity == DC_AFFINITY_NEIGHBORS;
     if (path == DC_SPECTRAL_LANDMARK) return 0;
     return DC_MAX(graph ? cfg->neighbors : 0, uses_scale(cfg) ? cfg->scale_neighbor : 0);
@@ -107,11 +108,11 @@ double dc_spectral_bytes(const dc_part *part, int64_t d, const dc_spectral_confi
     const double n = (double)dc_part_rows(part);
     const int64_t want = DC_MIN(K + 1, part->N), k = neighbours_of(cfg, part->N);
     const double result = n * (double)K * sizeof(float) + (double)want * sizeof(double);
-    if (dc_spectral_path_of(cfg, part->N) == DC_SPECTRAL_LANDMARK) return result + dc_landmark_bytes(part, d, cfg, K);
+    if (path_of(cfg, part->N) == DC_SPECTRAL_LANDMARK) return result + dc_landmark_bytes(part, d, cfg, K);
     const double lists = n * (double)k * (sizeof(dc_gidx) + sizeof(double)),
                  common = result + n * ((double)want + 2) * sizeof(double),
                  search = k > 0 ? dc_knn_bytes(part, d, k) : 0;
-    const double solve = dc_spectral_path_of(cfg, part->N) == DC_SPECTRAL_EXACT
+    const double solve = path_of(cfg, part->N) == DC_SPECTRAL_EXACT
                              ? dense_bytes(part, d, cfg, want)
                              : dc_laplacian_bytes(part, cfg->neighbors, dc_lanczos_width(part, want)) + lists +
                                    n * (double)want * sizeof(double) + dc_lanczos_bytes(part, want);
@@ -121,14 +122,14 @@ double dc_spectral_bytes(const dc_part *part, int64_t d, const dc_spectral_confi
 double dc_spectral_saved_bytes(int64_t N, const dc_spectral_config *cfg, int64_t K)
 {
     const double lists = (double)N * (double)neighbours_of(cfg, N) * (sizeof(dc_gidx) + sizeof(double));
-    return dc_spectral_path_of(cfg, N) == DC_SPECTRAL_KNN ? lists + dc_lanczos_saved_bytes(N, DC_MIN(K + 1, N)) : lists;
+    return path_of(cfg, N) == DC_SPECTRAL_KNN ? lists + dc_lanczos_saved_bytes(N, DC_MIN(K + 1, N)) : lists;
 }
 
 dc_status dc_spectral_check_room(const dc_part *part, int64_t d, const dc_spectral_config *cfg, int64_t K,
                                  double room_bytes)
 {
     const dc_dla_size size = dc_dense_size(part, d, (dc_affinity)cfg->affinity, DC_MIN(K + 1, part->N));
-    if (dc_spectral_path_of(cfg, part->N) != DC_SPECTRAL_EXACT) return DC_OK;
+    if (path_of(cfg, part->N) != DC_SPECTRAL_EXACT) return DC_OK;
     return dc_dla_check_room(&size, part->P, room_bytes);
 }
 
@@ -472,7 +473,7 @@ dc_status dc_spectral_embed(dc_comm *comm, const dc_rows *rows, const dc_spectra
 {
     dc_status st = DC_OK;
     const dc_part *part = rows->part;
-    *out = (dc_spectral){.path = dc_spectral_path_of(task->keys, part->N), .K = task->K};
+    *out = (dc_spectral){.path = path_of(task->keys, part->N), .K = task->K};
     work w = {.rows = rows,
               .task = task,
               .cfg = task->keys,

@@ -69,7 +69,8 @@ static bool sums_to_one(const float *p, int64_t K)
     return fabs(sum - 1) <= DC_ROW_SUM_TOLERANCE;
 }
 
-int64_t dc_target_odd(const float *p, int64_t n, int64_t K)
+/* Number of rows of p that do not sum to 1 within DC_ROW_SUM_TOLERANCE, or hold a NaN. */
+static int64_t count_odd(const float *p, int64_t n, int64_t K)
 {
     int64_t odd = 0;
     for (int64_t i = 0; i < n; i++) odd += !sums_to_one(p + i * K, K);
@@ -112,6 +113,6 @@ void dc_target_block(void *ctx, const dc_block *block, int thread, double *leaf)
         const int64_t n = DC_MIN(block->hi - lo, (int64_t)DC_SOFT_LANES);
         dc_target_assign(t, a->Z + lo * t->L, n, p);
         dc_target_rows(t->kind, p, t->f, n, t->K, t->N, p, &leaf[0]);
-        leaf[1] += (double)dc_target_odd(p, n, t->K);
+        leaf[1] += (double)count_odd(p, n, t->K);
     }
 }

@@ -248,8 +248,8 @@ const dc_key dc_key_table[] = {
      .or_when_is = "svd pca random", .result = true, .also = "n_components pca_components",
      .doc =
          "Number of principal components, or of the dimensions of input.reduce; at most that of columns and of rows. "
-         "0: with input.scale = pca, input.variance decides. Principal components of more than 4,096 columns are "
-         "computed by ScaLAPACK: their bits depend on the number of ranks."},
+         "0: with input.scale = pca, input.variance decides. Principal components of more than 4,096 rows and columns "
+         "are computed by ScaLAPACK: their bits depend on the number of ranks."},
     {KEY("input", "variance", DC_KEY_FLOAT, input.variance, "0.95"), .min = 0, .max = 1, .range = DC_OPEN_MIN,
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .when = "components", .when_is = "0", .result = true,
      .also = "explained_variance explained_variance_ratio", .source = "scikit-learn's rule",
@@ -365,7 +365,8 @@ const dc_key dc_key_table[] = {
          "xavier_sqrt2: glorot times sqrt(2). normal: N(0, 0.01^2). pca: the principal directions of what enters the "
          "layer, in hidden layers those of 80 % of the variance, for each direction two units of opposite signs if the "
          "activation is a rectifier; the other units as fan_in. The decoder that mirrors the encoder has the "
-         "transposes, and the biases take off and add the means. Dense layers without ln, of at most 4096 inputs."},
+         "transposes, and the biases take off and add the means. Dense layers without ln, of at most 4096 inputs, or "
+         "of more for at most 4096 rows."},
     {KEY("model", "weights", DC_KEY_PATH, model.weights, ""), .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
      .also = "ae_weights pretrained checkpoint",
      .doc =

@@ -214,7 +214,13 @@ static dc_status set_list_text(dc_config *cfg, const dc_key *key, const char *te
 {
     char copy[1024], *items[DC_LIST_MAX + 1];
     const size_t len = strlen(text);
-    const bool brackets = len >= 2 && text[0] == '[' && text[len - 1] == ']';
+    const bool opens = len > 0 && text[0] == '[', closes = len > 0 && text[len - 1] == ']',
+               brackets = opens && closes && len >= 2;
+    char quoted[DC_QUOTE_MAX];
+    if (opens != closes)
+        return DC_FAIL(DC_ERR_USAGE, "%s: %s.%s = '%s': %s", place, key->section, key->name, dc_quote(quoted, text),
+                       opens ? "a list that begins with '[' ends with ']'"
+                             : "a list that ends with ']' begins with '['");
     if (len == 0 || len >= sizeof copy) return fail_type(key, text, place);
     snprintf(copy, sizeof copy, "%.*s", (int)len - 2 * brackets, text + brackets);
     int n = 0;

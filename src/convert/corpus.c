@@ -90,6 +90,8 @@ static void release(dc_corpus *c)
     dc_mem_free(&c->batch.ptr);
     dc_mem_free(&c->batch.label);
     dc_mem_free(&c->batch.ids);
+    dc_mem_free(&c->batch.texts);
+    dc_mem_free(&c->excerpt);
     dc_mem_free(&c->batch.col);
     dc_mem_free(&c->batch.val);
 }

@@ -8,6 +8,7 @@
 
 #include "convert/classes.h"
 #include "convert/documents.h"
+#include "convert/excerpt.h"
 #include "convert/ids.h"
 #include "convert/output.h"
 #include "convert/ranks.h"
@@ -19,6 +20,7 @@ typedef struct {
     int64_t *ptr;   /* [DC_BATCH_ROWS + 1] */
     int32_t *label; /* [DC_BATCH_ROWS] */
     char *ids;      /* [DC_BATCH_ROWS x id_bytes] */
+    char *texts;    /* [DC_BATCH_ROWS x text_bytes] */
     int32_t *col;   /* [room] */
     float *val;     /* [room] */
     size_t room;
@@ -39,7 +41,8 @@ typedef struct {
     dc_output out;          /* rank 0 */
     char part[DC_PATH_MAX]; /* name of the output while it is written */
     bool has_ids, has_labels;
-    const char *now; /* name of the file that is read, for messages */
+    int at;          /* the input that is read */
+    const char *now; /* its name, for messages */
     /* first pass */
     dc_docs_counts met;
     dc_classes *classes;
@@ -49,7 +52,8 @@ typedef struct {
     int64_t *hashed_df; /* [hashing], NULL: not counted */
     int64_t n;          /* documents of this rank so far */
     int64_t first, N;   /* number of this rank's first document; of all documents */
-    size_t id_bytes;
+    char *excerpt;      /* [DC_EXCERPT_BYTES(keep_text)] of a document; NULL: none is stored */
+    size_t id_bytes, text_bytes;
     dc_vocabulary voc;
     int64_t fitted; /* documents from which a vocabulary that was given was made */
     /* second pass */

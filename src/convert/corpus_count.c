@@ -31,8 +31,11 @@ static dc_status count_document(dc_corpus *c, const dc_doc *doc)
     dc_status st = DC_OK;
     if (c->has_labels) DC_TRY(dc_classes_add(c->classes, c->now, doc->label.p ? doc->label.p : "", doc->label.n));
     if (c->has_ids) DC_TRY(dc_id_put(&c->ids, c->now, doc->id.p ? doc->id.p : "", doc->id.n));
+    if (c->excerpt)
+        c->text_bytes = DC_MAX(c->text_bytes, dc_excerpt(doc->text, doc->quoted, c->cfg->keep_text, c->excerpt));
     if (c->counts) DC_TRY(dc_terms_visit(c->terms, doc->text.p, doc->text.n, count_term, c));
     if (c->hashed_df) DC_TRY(count_hashed(c, doc));
+    if (c->cfg->documents) c->cfg->documents[c->at]++;
     c->n++;
 out:
     return st;
@@ -125,12 +128,14 @@ static dc_status agree_on_counts(dc_comm *comm, dc_corpus *c)
 {
     dc_docs_counts *m = &c->met;
     int64_t sums[] = {m->blank_lines, m->nulls, m->bad_bytes, m->bad_docs, m->labels, dc_terms_too_long(c->terms)};
-    int64_t longest = (int64_t)c->ids.longest;
+    int64_t longest[] = {(int64_t)c->ids.longest, (int64_t)c->text_bytes};
     if (strcmp(c->cfg->table.text_column, "file") == 0) sums[4] = c->n;
     dc_ranks_sum(comm, sums, DC_COUNT_OF(sums));
-    dc_ranks_max(comm, &longest, 1);
+    dc_ranks_max(comm, longest, DC_COUNT_OF(longest));
     *m = (dc_docs_counts){sums[0], sums[1], sums[2], sums[3], sums[4]};
-    if (c->has_ids) c->id_bytes = DC_MAX((size_t)longest, (size_t)1);
+    if (c->has_ids) c->id_bytes = DC_MAX((size_t)longest[0], (size_t)1);
+    c->text_bytes = (size_t)longest[1];
+    if (c->cfg->documents) dc_ranks_sum(comm, c->cfg->documents, (size_t)c->cfg->n_inputs);
     if (c->hashed_df) dc_ranks_sum(comm, c->hashed_df, (size_t)c->v.hashing);
     tell(c, sums[5]);
     return take_classes(c);
@@ -141,6 +146,8 @@ static dc_status prepare(dc_corpus *c)
     dc_status st = DC_OK;
     DC_TRY(dc_classes_create(&c->classes));
     DC_TRY(dc_terms_create(&c->terms, &c->v));
+    if (c->cfg->keep_text > 0)
+        DC_TRY(dc_mem_alloc(&c->excerpt, DC_EXCERPT_BYTES(c->cfg->keep_text), 1, "beginning of a document"));
     if (!c->v.hashing && c->voc.D == 0) DC_TRY(dc_tally_create(&c->counts, c->part, DC_TALLY_ROOM));
     if (c->v.hashing && c->v.use_idf && !c->voc.idf) {
         DC_TRY(dc_mem_alloc(&c->hashed_df, (size_t)c->v.hashing, sizeof *c->hashed_df, "document frequencies"));

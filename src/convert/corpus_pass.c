@@ -133,6 +133,7 @@ static dc_status next_piece(walk *w, dc_corpus_visitor visit, bool *more)
     const dc_corpus *c = w->c;
     *more = dc_shares_next(c->shares, c->cfg->n_inputs, w->rank, w->P, &w->next, &w->piece);
     if (!*more) return DC_OK;
+    w->c->at = w->piece.file;
     w->c->now = c->cfg->inputs[w->piece.file];
     return c->shares[w->piece.file].bytes > 0 ? open_piece(w) : visit_empty_file(w, visit);
 }

@@ -42,6 +42,7 @@ static dc_status create_batch(dc_corpus *c)
     DC_TRY(dc_mem_alloc(&b->ptr, DC_BATCH_ROWS + 1, sizeof *b->ptr, "rows"));
     DC_TRY(dc_mem_alloc(&b->label, DC_BATCH_ROWS, sizeof *b->label, "rows"));
     DC_TRY(dc_mem_alloc(&b->ids, DC_BATCH_ROWS, DC_MAX(c->id_bytes, (size_t)1), "rows"));
+    DC_TRY(dc_mem_alloc(&b->texts, DC_BATCH_ROWS, DC_MAX(c->text_bytes, (size_t)1), "rows"));
     DC_TRY(make_room(b, DC_BATCH_ENTRIES));
 out:
     return st;
@@ -50,6 +51,11 @@ out:
 static size_t id_bytes_of(const dc_corpus *c, int64_t rows)
 {
     return (size_t)rows * c->id_bytes;
+}
+
+static size_t text_bytes_of(const dc_corpus *c, int64_t rows)
+{
+    return (size_t)rows * c->text_bytes;
 }
 
 static dc_status put_batch(dc_corpus *c)
@@ -62,6 +68,7 @@ static dc_status put_batch(dc_corpus *c)
     DC_TRY(dc_spool_put(c->spool, b->ptr, ((size_t)b->rows + 1) * sizeof *b->ptr));
     DC_TRY(dc_spool_put(c->spool, b->label, (size_t)b->rows * sizeof *b->label));
     DC_TRY(dc_spool_put(c->spool, b->ids, id_bytes_of(c, b->rows)));
+    DC_TRY(dc_spool_put(c->spool, b->texts, text_bytes_of(c, b->rows)));
     DC_TRY(dc_spool_put(c->spool, b->col, (size_t)b->entries * sizeof *b->col));
     DC_TRY(dc_spool_put(c->spool, b->val, (size_t)b->entries * sizeof *b->val));
     b->rows = b->entries = 0;
@@ -86,6 +93,7 @@ static dc_status get_batch(dc_corpus *c, int64_t *at)
     } arrays[] = {{b->ptr, ((size_t)b->rows + 1) * sizeof *b->ptr},
                   {b->label, (size_t)b->rows * sizeof *b->label},
                   {b->ids, id_bytes_of(c, b->rows)},
+                  {b->texts, text_bytes_of(c, b->rows)},
                   {b->col, (size_t)b->entries * sizeof *b->col},
                   {b->val, (size_t)b->entries * sizeof *b->val}};
     for (size_t i = 0; i < DC_COUNT_OF(arrays); i++) {
@@ -106,6 +114,16 @@ static void add_values(dc_corpus *c, const float *val, size_t n)
         c->max = DC_MAX(c->max, v);
         c->sum += (dc_exact_sum)(v * 0x1p60);
     }
+}
+
+static dc_status put_excerpt(dc_corpus *c, const dc_doc *doc)
+{
+    char *to = c->batch.texts + text_bytes_of(c, c->batch.rows);
+    const size_t n = dc_excerpt(doc->text, doc->quoted, c->cfg->keep_text, c->excerpt);
+    if (n > c->text_bytes) return DC_FAIL(DC_ERR_DATA, "%s: changed while it was read; convert it again", c->now);
+    memset(to, 0, c->text_bytes);
+    memcpy(to, c->excerpt, n);
+    return DC_OK;
 }
 
 static dc_status put_row(dc_corpus *c, const dc_doc *doc)
@@ -130,6 +148,7 @@ static dc_status put_row(dc_corpus *c, const dc_doc *doc)
         dc_id_sink sink = {.ids = b->ids + id_bytes_of(c, b->rows), .bytes = c->id_bytes};
         DC_TRY(dc_id_put(&sink, c->now, doc->id.p ? doc->id.p : "", doc->id.n));
     }
+    if (c->text_bytes) DC_TRY(put_excerpt(c, doc));
     b->ptr[++b->rows] = b->entries;
     c->entries += (int64_t)n;
     c->empty += n == 0;
@@ -305,6 +324,7 @@ static dc_status describe(dc_corpus *c, dc_h5_sparse_spec *spec, dc_h5_var_colum
                                 .nnz = c->nnz,
                                 .dtype = DC_F32,
                                 .id_bytes = c->id_bytes,
+                                .text_bytes = c->text_bytes,
                                 .has_labels = c->has_labels,
                                 .features = c->voc.text,
                                 .var = var};
@@ -326,7 +346,7 @@ static dc_status copy_rows(dc_corpus *c, const dc_h5_sparse_spec *spec, const dc
     for (int64_t at = 0; at < dc_spool_bytes(c->spool);) {
         DC_TRY(get_batch(c, &at));
         DC_TRY(dc_h5_sparse_append(*w, b->rows, b->ptr, b->col, b->val, c->has_labels ? b->label : NULL,
-                                   c->id_bytes ? b->ids : NULL));
+                                   c->id_bytes ? b->ids : NULL, c->text_bytes ? b->texts : NULL));
         dc_heartbeat();
     }
 out:
@@ -336,9 +356,10 @@ out:
 /* Sums of all ranks; the hashes are sums modulo 2^64, as unsigned addition is. */
 static void add_sums(dc_comm *comm, dc_h5_sparse_sums *s)
 {
-    enum { N = 5 };
+    enum { N = 6 };
     int64_t parts[2 * N];
-    const uint64_t values[N] = {s->rows_hash, s->codes_hash, s->ids_hash, (uint64_t)s->rows, (uint64_t)s->entries};
+    const uint64_t values[N] = {s->rows_hash,  s->codes_hash,     s->ids_hash,
+                                s->texts_hash, (uint64_t)s->rows, (uint64_t)s->entries};
     uint64_t all[N];
     for (int i = 0; i < N; i++) {
         parts[2 * i] = (int64_t)(values[i] & UINT32_MAX);
@@ -346,7 +367,7 @@ static void add_sums(dc_comm *comm, dc_h5_sparse_sums *s)
     }
     dc_ranks_sum(comm, parts, DC_COUNT_OF(parts));
     for (int i = 0; i < N; i++) all[i] = (uint64_t)parts[2 * i] + ((uint64_t)parts[2 * i + 1] << 32);
-    *s = (dc_h5_sparse_sums){all[0], all[1], all[2], (dc_gidx)all[3], (int64_t)all[4]};
+    *s = (dc_h5_sparse_sums){all[0], all[1], all[2], all[3], (dc_gidx)all[4], (int64_t)all[5]};
 }
 
 dc_status dc_corpus_write(dc_comm *comm, dc_corpus *c)

@@ -37,7 +37,8 @@ static int64_t lines_before(const dc_docs *d)
     return n;
 }
 
-dc_status dc_docs_fail(const dc_docs *d, const char *why)
+/* Records an error at the line that was read last: "FILE:LINE: why". Returns DC_ERR_DATA. */
+static dc_status fail_at(const dc_docs *d, const char *why)
 {
     if (d->kind == DC_DOCS_FILES) return DC_FAIL(DC_ERR_DATA, "%s: %s", d->lines.stream.name, why);
     return DC_FAIL(DC_ERR_DATA, "%s:%lld: %s", d->lines.stream.name, (long long)(lines_before(d) + d->lines.line), why);
@@ -304,7 +305,7 @@ static dc_status fail_utf8(const dc_docs *d, dc_span line, size_t at)
              "byte %zu of the line (0x%02X) is not UTF-8; convert the file (iconv -f latin1 -t utf8), or say "
              "--decode-error=replace or ignore",
              at + 1, (unsigned)(unsigned char)line.p[at]);
-    return dc_docs_fail(d, why);
+    return fail_at(d, why);
 }
 
 static dc_status make_room(dc_docs *d, size_t n)
@@ -357,29 +358,28 @@ static dc_status fail_key(dc_docs *d, const char *key, const char *option)
     dc_json_line_keys(&d->json, keys, sizeof keys);
     dc_printable(shown, sizeof shown, key, strlen(key));
     snprintf(why, sizeof why, "the object has no key '%s' (%s); its keys: %s", shown, option, keys);
-    return dc_docs_fail(d, why);
+    return fail_at(d, why);
 }
 
 static dc_status take_json(dc_docs *d, dc_span line, dc_doc *doc)
 {
     char why[WHY_BYTES];
     bool has;
-    if (!dc_json_line_parse(&d->json, line, why, sizeof why)) return dc_docs_fail(d, why);
+    if (!dc_json_line_parse(&d->json, line, why, sizeof why)) return fail_at(d, why);
     if (!dc_json_line_get(&d->json, d->text_key, DC_JSON_TEXT, &doc->text, &has, why, sizeof why))
-        return dc_docs_fail(d, why);
+        return fail_at(d, why);
     if (!has) return fail_key(d, d->text_key, "--text-column");
     d->counts.nulls += doc->text.p == NULL;
     if (d->label_key) {
         if (!dc_json_line_get(&d->json, d->label_key, DC_JSON_LABEL, &doc->label, &doc->has_label, why, sizeof why))
-            return dc_docs_fail(d, why);
+            return fail_at(d, why);
         if (doc->label.p == d->json.digits) { /* the id may be a number, too */
             memcpy(d->label, doc->label.p, doc->label.n);
             doc->label.p = d->label;
         }
     }
     if (!d->id_key) return DC_OK;
-    if (!dc_json_line_get(&d->json, d->id_key, DC_JSON_LABEL, &doc->id, &has, why, sizeof why))
-        return dc_docs_fail(d, why);
+    if (!dc_json_line_get(&d->json, d->id_key, DC_JSON_LABEL, &doc->id, &has, why, sizeof why)) return fail_at(d, why);
     return has ? DC_OK : fail_key(d, d->id_key, "--id-column");
 }
 
@@ -403,12 +403,13 @@ static dc_status take_row(dc_docs *d, dc_span line, dc_doc *doc)
         if (column == y->label) doc->label = unquote(cell, d->label, sizeof d->label);
         if (column == y->id) doc->id = unquote(cell, d->id, sizeof d->id);
     }
+    doc->quoted = doc->text.n > 1 && doc->text.p[0] == '"' && doc->text.p[doc->text.n - 1] == '"';
     if (column == y->n_columns) return DC_OK;
     snprintf(why, sizeof why,
              "the line has %lld column%s, but the first has %lld; a text that holds the separator must be in quotes%s",
              (long long)column, column == 1 ? "" : "s", (long long)y->n_columns,
              "; if each line is one document, say --text-column=line");
-    return dc_docs_fail(d, why);
+    return fail_at(d, why);
 }
 
 /* The file as one document. */

@@ -23,6 +23,7 @@ typedef struct {
 /* Valid until the next one is read. Spans have p = NULL if there is no such thing. text is UTF-8. */
 typedef struct {
     dc_span text, label, id;
+    bool quoted;    /* text is a cell in quotes, with these */
     bool has_label; /* the document has a column of labels, though its label may be empty */
 } dc_doc;
 
@@ -73,7 +74,5 @@ DC_CHECKED dc_status dc_docs_next(dc_docs *d, dc_doc *doc, bool *found);
 int64_t dc_docs_position(const dc_docs *d);
 /* One NOTE that tells what is read as what. */
 void dc_docs_note(const dc_docs *d);
-/* Records an error at the line that was read last: "FILE:LINE: why". Returns DC_ERR_DATA. */
-DC_CHECKED dc_status dc_docs_fail(const dc_docs *d, const char *why);
 
 #endif

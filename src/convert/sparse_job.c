@@ -443,7 +443,8 @@ static dc_status write_piece(job *b, label_list *labels, dc_sparse_ids *ids, dc_
     if (got != (size_t)n) return fail_changed(b);
     if (ids) DC_TRY(dc_sparse_ids_read(ids, n, &sink.ids));
     dc_element_encode(j->result->dtype, b->val, (size_t)entries, b->packed);
-    DC_TRY(dc_h5_sparse_append(b->writer, n, b->ptr, b->col, b->packed, j->result->has_labels ? j->y : NULL, j->ids));
+    DC_TRY(dc_h5_sparse_append(b->writer, n, b->ptr, b->col, b->packed, j->result->has_labels ? j->y : NULL, j->ids,
+                               NULL));
 out:
     return st;
 }

@@ -168,6 +168,16 @@ static void describe_classes(dc_h5 *h5, dc_data_shape *s)
     s->head.C = DC_MAX(C, 0);
 }
 
+/* Replaces the error of the reader. */
+static dc_status fail_missing_labels(dc_h5 *h5, const char *path, dc_gidx rows, const dc_data_shape *s)
+{
+    char columns[256];
+    dc_error_clear();
+    dc_data_name_columns(h5, rows, false, columns, sizeof columns);
+    return DC_FAIL(DC_ERR_DATA, "%s has no '%s' for labels%s%s", path, s->labels,
+                   columns[0] ? "; it has an integer or a text for each row in " : "", columns);
+}
+
 static dc_status describe_labels(dc_h5 *h5, const dc_data_request *r, dc_gidx rows_of_X, dc_data_shape *s)
 {
     dc_status st = DC_OK;
@@ -177,7 +187,9 @@ static dc_status describe_labels(dc_h5 *h5, const dc_data_request *r, dc_gidx ro
     s->label_type = DC_H5_OTHER;
     DC_TRY(dc_data_find_labels(h5, r->path, r->labels, s));
     if (!s->head.has_labels) return DC_OK;
-    DC_TRY(count_labels(h5, s, &rows));
+    st = count_labels(h5, s, &rows);
+    if (st == DC_ERR_DATA && !dc_h5_exists(h5, s->labels)) st = fail_missing_labels(h5, r->path, rows_of_X, s);
+    if (st != DC_OK) return st;
     if (!given) describe_classes(h5, s);
     if (rows != rows_of_X)
         return DC_FAIL(DC_ERR_DATA, "%s: %s must hold one label for each of the %lld rows of %s, but has %lld", r->path,

@@ -94,7 +94,7 @@ static double components_bytes(const dc_data_header *head, const dc_part *part, 
     const int64_t k = head->components;
     if (k == 0) return 0;
     if (head->reduce != DC_REDUCE_NONE) return dc_data_reduce_bytes(head, part, stays_sparse(head, scale));
-    if (head->D <= DC_PRINCIPAL_MAX)
+    if (dc_principal_fits(head->N, head->D))
         bytes = dc_principal_bytes(part, head->D, k);
     else if (dc_pca_wide_bytes(part, head->D, k, head->of_share, &bytes) != DC_OK)
         dc_error_clear(); /* the solver refuses it with the same words */
@@ -129,8 +129,9 @@ double dc_dataset_loading_root_bytes(const dc_data_header *head, const dc_part *
 {
     if (head->reduce != DC_REDUCE_NONE) return dc_data_reduce_root_bytes(head, part);
     if (head->components == 0) return 0;
-    return head->D > DC_PRINCIPAL_MAX ? dc_pca_wide_root_bytes(part, head->D, head->components, head->of_share)
-                                      : dc_principal_root_bytes(head->D);
+    return dc_principal_fits(head->N, head->D)
+               ? dc_principal_root_bytes(part, head->D, head->components)
+               : dc_pca_wide_root_bytes(part, head->D, head->components, head->of_share);
 }
 
 const char *dc_dataset_advice(const dc_dataset *d, const char *otherwise, char out[DC_DATA_ADVICE_MAX])

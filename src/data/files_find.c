@@ -19,8 +19,8 @@
 static const char *hint_for(const char *name)
 {
     const size_t n = strlen(name);
-    if (name[0] == '[' && name[n - 1] != ']') return "a list ends with ']'";
-    if (name[0] != '[' && name[n - 1] == ']') return "a list begins with '['";
+    if (name[0] == '[' && !strchr(name, ']')) return "a list ends with ']'";
+    if (!strchr(name, '[') && name[n - 1] == ']') return "a list begins with '['";
     if (name[0] == '@') return "a file with names is no data; give a list in a deck, or a glob";
     if (strpbrk(name, ",;") || strstr(name, ".npy ") || strstr(name, ".h5 "))
         return "several files are a list, such as '[a.npy, b.npy]'";
@@ -31,8 +31,7 @@ static dc_status look_at(const char *path, dc_file_state *state)
 {
     struct stat s;
     if (stat(path, &s) != 0) return DC_FAIL(DC_ERR_IO, "cannot open %s: %s; %s", path, strerror(errno), hint_for(path));
-    if (S_ISDIR(s.st_mode))
-        return DC_FAIL(DC_ERR_DATA, "%s is a directory; name its files, such as %s/*.npy", path, path);
+    if (S_ISDIR(s.st_mode)) return DC_FAIL(DC_ERR_DATA, "%s is a directory; name its files, such as %s/*", path, path);
     if (!S_ISREG(s.st_mode)) return DC_FAIL(DC_ERR_DATA, "%s is %s, not a file", path, dc_file_kind_name(&s));
     *state = dc_file_state_from(&s);
     return DC_OK;
@@ -262,6 +261,21 @@ dc_status dc_files_one(const char *path, dc_files **out)
     (*out)->plain = true;
 out:
     if (st != DC_OK) dc_files_destroy(out);
+    return st;
+}
+
+dc_status dc_files_list(const char *names, dc_files **out)
+{
+    dc_status st = DC_OK;
+    dc_files *files = NULL;
+    *out = NULL;
+    DC_TRY(dc_mem_alloc(&files, 1, sizeof *files, "files of data"));
+    DC_TRY(list_names(files, names));
+    set_title(files, names);
+    DC_TRY(refuse_twice(files));
+    *out = files;
+out:
+    if (st != DC_OK) dc_files_destroy(&files);
     return st;
 }
 

@@ -106,15 +106,15 @@ static int64_t count_lost(const dc_dataset *d, const dc_principal *p)
 }
 
 /* Sums of equal values leave a variance by rounding. */
-static bool is_constant(const dc_dataset *d, const dc_principal *p)
+static double noise_of(const dc_dataset *d)
 {
     const double rounding = 1e-12 * fmax(fabs(d->scaled_min), fabs(d->scaled_max));
-    return p->varying == 0 || p->total <= rounding * rounding;
+    return rounding * rounding;
 }
 
 static dc_status check_variance(const dc_dataset *d, const dc_principal *p, bool whiten)
 {
-    if (is_constant(d, p))
+    if (p->varying == 0)
         return DC_FAIL(DC_ERR_DATA, "%s: all rows are equal, so they have no principal components (input.scale = pca)",
                        d->source);
     if (whiten && p->k > p->varying)
@@ -220,10 +220,12 @@ dc_status dc_data_components(dc_comm *comm, dc_dataset *d, const dc_pca_request 
     dc_status st = DC_OK;
     dc_principal p = {0};
     const dc_rows rows = dc_rows_of_dataset(d);
-    if (d->D > DC_PRINCIPAL_MAX)
-        DC_TRY(dc_pca_wide(comm, &rows, &request->wanted, &p));
+    dc_principal_wanted wanted = request->wanted;
+    wanted.noise = noise_of(d);
+    if (dc_principal_fits(d->part.N, d->D))
+        DC_TRY(dc_principal_create(comm, &rows, &wanted, &p));
     else
-        DC_TRY(dc_principal_create(comm, &rows, &request->wanted, &p));
+        DC_TRY(dc_pca_wide(comm, &rows, &wanted, DC_PRINCIPAL_MAX, &p));
     DC_TRY(check_variance(d, &p, request->whiten));
     DC_TRY_ALL(comm, take(&d->pca, &p));
     DC_TRY(set_factors(d, request->whiten));

@@ -14,8 +14,6 @@ typedef struct {
 /* *s = memory for n quantiles of a block of columns. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_selection_take(int n, int64_t D, dc_selection *s);
 void dc_selection_release(dc_selection *s);
-/* Columns of a block. */
-int64_t dc_selection_width(int n, int64_t D);
 /* Rank of target t of the quantiles p among all N values of a column. */
 int64_t dc_selection_rank(dc_gidx N, const double *p, int t);
 /* Finds the next byte of each target of one column of the block, from the counts of all ranks. */

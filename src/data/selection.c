@@ -7,14 +7,15 @@
 
 enum { COUNTS_MAX = 1 << 20 };
 
-int64_t dc_selection_width(int n, int64_t D)
+/* Columns of a block. */
+static int64_t block_width(int n, int64_t D)
 {
     return DC_MIN(D, (int64_t)(COUNTS_MAX / (2 * n * DC_BYTE_VALUES)));
 }
 
 dc_status dc_selection_take(int n, int64_t D, dc_selection *s)
 {
-    *s = (dc_selection){.n = 2 * n, .width = dc_selection_width(n, D)};
+    *s = (dc_selection){.n = 2 * n, .width = block_width(n, D)};
     const size_t targets = (size_t)(s->width * s->n);
     const dc_status st = dc_mem_alloc(&s->target, targets, sizeof *s->target, "quantiles");
     return st == DC_OK ? dc_mem_alloc(&s->count, targets * DC_BYTE_VALUES, sizeof *s->count, "counts of quantiles")
@@ -74,6 +75,6 @@ void dc_selection_finish(const dc_dataset *d, int64_t c, const double *p, const 
 
 double dc_data_quantiles_bytes(int64_t D, int n)
 {
-    const double targets = (double)(2 * n * dc_selection_width(n, D));
+    const double targets = (double)(2 * n * block_width(n, D));
     return targets * (sizeof(dc_order_target) + DC_BYTE_VALUES * sizeof(int64_t)) + 8.0 * n * (double)D;
 }

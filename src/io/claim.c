@@ -44,18 +44,22 @@ static dc_status check_existing(const char *output, bool force, const dc_recipe 
     struct stat s;
     char made[256];
     if (stat(output, &s) != 0) return DC_OK;
-    if (!S_ISREG(s.st_mode)) return DC_FAIL(DC_ERR_IO, "%s: output exists and is not a regular file", output);
+    const char *missing = strcmp(recipe->verb, "convert") == 0 ? "is the output name missing? " : "";
+    const char *give = missing[0] ? "Give" : "give";
+    if (!S_ISREG(s.st_mode))
+        return DC_FAIL(DC_ERR_IO, "%s: output exists and is not a regular file: it is %s", output,
+                       dc_file_kind_name(&s));
     if (force || s.st_size == 0) return DC_OK;
     if (!has_hdf5_signature(output))
         return DC_FAIL(DC_ERR_USAGE,
-                       "%s: output exists and is not an HDF5 file; is the output name missing? Give another name, or "
-                       "--force to replace it",
-                       output);
+                       "%s: output exists and is not an HDF5 file; %s%s another name, or --force to replace it", output,
+                       missing, give);
     if (dc_recipe_made(recipe, output, made, sizeof made)) return DC_OK;
-    return DC_FAIL(DC_ERR_USAGE,
-                   "%s: output exists and was made from other inputs or with other options (%s%s); is the output name "
-                   "missing? Give another name, or --force to replace it",
-                   output, made[0] ? "by dcmpi " : "it does not say how", made);
+    return DC_FAIL(
+        DC_ERR_USAGE,
+        "%s: output exists and was made from other inputs or with other options (%s%s); %s%s another name, or "
+        "--force to replace it",
+        output, made[0] ? "by dcmpi " : "it does not say how", made, missing, give);
 }
 
 static bool is_too_long(const char *path)

@@ -213,8 +213,9 @@ static dc_status check_filters(const char *path, const char *name, hid_t dcpl)
             H5Pget_filter2(dcpl, (unsigned)i, &flags, &n_values, NULL, sizeof filter, filter, &config);
         if (id >= 0 && H5Zfilter_avail(id) > 0) continue;
         return DC_FAIL(DC_ERR_FORMAT,
-                       "%s: '%s' is compressed by filter %d (%s), which is not built in; rewrite the file with "
-                       "h5repack -f GZIP=1 or -f NONE",
+                       "%s: '%s' cannot be read, but may be whole: it is compressed by filter %d (%s), which is not "
+                       "built in; rewrite it with gzip or none (h5repack -f GZIP=1 where it knows the filter; h5py for "
+                       "lzf)",
                        path, name, (int)id, filter);
     }
     return DC_OK;

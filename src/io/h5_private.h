@@ -50,8 +50,6 @@ hid_t dc_h5_creation(void);
 hid_t dc_h5_type_id(dc_h5_type type);
 /* Like dc_h5_type_id(), but for DC_H5_TEXT returns the type of the strings in `dset` as stored. */
 hid_t dc_h5_memory_type(hid_t dset, dc_h5_type type);
-/* Creation list of all our datasets: contiguous, allocated early, never filled, no time stamps. The caller drops it. */
-hid_t dc_h5_dataset_creation(void);
 /* Makes a dataset and its parents. Takes over `type`. */
 DC_CHECKED dc_status dc_h5_make_dataset(dc_h5 *h5, const char *name, hid_t type, int n_dims, const hsize_t *dims);
 const char *dc_h5_type_name(dc_h5_type type);

@@ -11,7 +11,8 @@
 
 enum { FORMAT_VERSION = 1, NAMES_PIECE = 1 << 14, NAMES_BYTES_MAX = 1 << 20, DIGITS_MAX = 20 };
 
-dc_h5_type dc_h5_sparse_type(dc_dtype t)
+/* Stored type of the values. */
+static dc_h5_type stored_type(dc_dtype t)
 {
     return t == DC_U8 ? DC_H5_U8 : t == DC_F32 ? DC_H5_F32 : DC_H5_F64;
 }
@@ -47,7 +48,7 @@ static dc_status size_of_file(const char *part, const dc_h5_sparse_spec *spec, i
 {
     const int64_t header = (256 << 10) + NAMES_BYTES_MAX, alignment = 8 << 20;
     const int64_t entry = (int64_t)(dc_dtype_bytes(spec->dtype) + sizeof(int32_t));
-    const int64_t row = (int64_t)(sizeof(int64_t) + sizeof(int32_t) + dc_h5_sparse_id_bytes(spec));
+    const int64_t row = (int64_t)(sizeof(int64_t) + sizeof(int32_t) + dc_h5_sparse_id_bytes(spec) + spec->text_bytes);
     size_t name = DIGITS_MAX;
     int64_t entries, rows, all;
     if (spec->features) (void)count_lines(spec->features, &name);
@@ -156,7 +157,7 @@ static dc_status put_rows_group(dc_h5 *h5, const dc_h5_sparse_spec *spec)
     DC_TRY(dc_h5_put_attr_str(h5, "/X", "encoding-version", "0.1.0"));
     DC_TRY(dc_h5_put_attr_i64(h5, "/X", "shape", shape, 2));
     DC_TRY(dc_h5_put_hash(h5, "/X", 0));
-    DC_TRY(dc_h5_create_dataset(h5, "/X/data", dc_h5_sparse_type(spec->dtype), 1, &spec->nnz));
+    DC_TRY(dc_h5_create_dataset(h5, "/X/data", stored_type(spec->dtype), 1, &spec->nnz));
     DC_TRY(dc_h5_create_dataset(h5, "/X/indices", DC_H5_I32, 1, &spec->nnz));
     DC_TRY(dc_h5_create_dataset(h5, "/X/indptr", DC_H5_I64, 1, &ends));
     DC_TRY(dc_h5_write_rows(h5, "/X/indptr", DC_H5_I64, 0, 1, &first));
@@ -186,13 +187,20 @@ out:
 static dc_status put_obs(dc_h5 *h5, const dc_h5_sparse_spec *spec)
 {
     dc_status st = DC_OK;
-    static const char *const columns[] = {"label"};
-    DC_TRY(put_frame(h5, "/obs", columns, spec->has_labels ? 1 : 0));
+    const char *columns[2];
+    size_t n = 0;
+    if (spec->has_labels) columns[n++] = "label";
+    if (spec->text_bytes) columns[n++] = "text";
+    DC_TRY(put_frame(h5, "/obs", columns, n));
     DC_TRY(dc_h5_create_text(h5, "/obs/_index", dc_h5_sparse_id_bytes(spec), spec->N));
     DC_TRY(stamp(h5, "/obs/_index", "string-array"));
     DC_TRY(dc_h5_put_hash(h5, "/obs/_index", 0));
     if (spec->id_bytes) DC_TRY(dc_h5_put_attr_str(h5, "/", "id_dataset", "/obs/_index"));
     if (spec->has_labels) DC_TRY(put_labels(h5, spec));
+    if (!spec->text_bytes) return DC_OK;
+    DC_TRY(dc_h5_create_text(h5, "/obs/text", spec->text_bytes, spec->N));
+    DC_TRY(stamp(h5, "/obs/text", "string-array"));
+    DC_TRY(dc_h5_put_hash(h5, "/obs/text", 0));
 out:
     return st;
 }
@@ -249,6 +257,7 @@ static dc_status find_places(dc_h5 *h5, const dc_h5_sparse_spec *spec, dc_h5_spa
     DC_TRY(dc_h5_place(h5, "/X/indptr", &p->indptr));
     DC_TRY(dc_h5_place(h5, "/obs/_index", &p->ids));
     if (spec->has_labels) DC_TRY(dc_h5_place(h5, "/obs/label/codes", &p->codes));
+    if (spec->text_bytes) DC_TRY(dc_h5_place(h5, "/obs/text", &p->texts));
 out:
     return st;
 }
@@ -289,6 +298,7 @@ dc_status dc_h5_sparse_seal(const char *part, const dc_h5_sparse_spec *spec, con
     DC_TRY(dc_h5_put_hash(h5, "/X", sums->rows_hash));
     DC_TRY(dc_h5_put_hash(h5, "/obs/_index", sums->ids_hash));
     if (spec->has_labels) DC_TRY(dc_h5_put_hash(h5, "/obs/label/codes", sums->codes_hash));
+    if (spec->text_bytes) DC_TRY(dc_h5_put_hash(h5, "/obs/text", sums->texts_hash));
     if (finish) DC_TRY(finish(ctx, h5));
     DC_TRY(dc_h5_close(&h5));
 out:

@@ -5,8 +5,6 @@
 #include "dcmpi/h5_sparse.h"
 #include "h5_private.h"
 
-/* Stored type of the values. */
-dc_h5_type dc_h5_sparse_type(dc_dtype t);
 /* Bytes of a row's name in /obs/_index: an id, or the digits of the largest row number. */
 size_t dc_h5_sparse_id_bytes(const dc_h5_sparse_spec *spec);
 

@@ -16,7 +16,7 @@ struct dc_h5_sparse_writer {
     dc_h5_sparse_places places;
     dc_gidx N, first, row; /* row: the next */
     int64_t D, nnz, entry; /* entry: the next */
-    size_t value_bytes, id_bytes;
+    size_t value_bytes, id_bytes, text_bytes;
     bool has_labels, numbered; /* numbered: rows are named by their numbers */
     dc_h5_sparse_sums sums;
     int64_t *ends; /* [PIECE_ROWS] */
@@ -46,6 +46,7 @@ dc_status dc_h5_sparse_begin(dc_h5_sparse_writer **out, const char *part, const 
     w->first = w->row = row, w->entry = entry;
     w->value_bytes = dc_dtype_bytes(spec->dtype);
     w->id_bytes = dc_h5_sparse_id_bytes(spec);
+    w->text_bytes = spec->text_bytes;
     w->has_labels = spec->has_labels;
     w->numbered = spec->id_bytes == 0;
     DC_TRY(dc_mem_alloc(&w->ends, PIECE_ROWS, sizeof *w->ends, "ends of rows"));
@@ -96,13 +97,14 @@ static dc_status put_piece(dc_h5_sparse_writer *w, dc_gidx n, const int64_t *ptr
 }
 
 dc_status dc_h5_sparse_append(dc_h5_sparse_writer *w, dc_gidx n, const int64_t *ptr, const int32_t *col,
-                              const void *val, const int32_t *label, const char *ids)
+                              const void *val, const int32_t *label, const char *ids, const char *texts)
 {
     dc_status st = DC_OK;
     if (n == 0) return DC_OK;
     const int64_t entries = ptr[n] - ptr[0], entry = w->entry;
     DC_ASSERT(w->row + n <= w->N && entry + entries <= w->nnz && ascends(w, n, ptr, col));
-    DC_ASSERT(w->has_labels == (label != NULL) && w->numbered == (ids == NULL));
+    DC_ASSERT(w->has_labels == (label != NULL) && w->numbered == (ids == NULL) &&
+              (w->text_bytes > 0) == (texts != NULL));
     dc_heartbeat();
     DC_TRY(put(w, w->places.indices, entry, sizeof *col, entries, col));
     DC_TRY(put(w, w->places.data, entry, w->value_bytes, entries, val));
@@ -110,6 +112,8 @@ dc_status dc_h5_sparse_append(dc_h5_sparse_writer *w, dc_gidx n, const int64_t *
     if (label) w->sums.codes_hash += dc_h5_hash_rows(sizeof *label, w->row, n, label);
     if (ids) DC_TRY(put(w, w->places.ids, w->row, w->id_bytes, n, ids));
     if (ids) w->sums.ids_hash += dc_h5_hash_rows(w->id_bytes, w->row, n, ids);
+    if (texts) DC_TRY(put(w, w->places.texts, w->row, w->text_bytes, n, texts));
+    if (texts) w->sums.texts_hash += dc_h5_hash_rows(w->text_bytes, w->row, n, texts);
     w->sums.rows_hash += dc_h5_hash_sparse(w->value_bytes, w->row, n, ptr, col, val);
     for (dc_gidx lo = 0; lo < n; lo += PIECE_ROWS) {
         const dc_gidx m = DC_MIN(n - lo, (dc_gidx)PIECE_ROWS);
@@ -130,20 +134,21 @@ static dc_status verify(const dc_h5_sparse_writer *w)
 {
     dc_status st = DC_OK;
     dc_h5 *h5 = NULL;
-    uint64_t rows = 0, codes = 0, ids = 0;
+    uint64_t rows = 0, codes = 0, ids = 0, texts = 0;
     const dc_gidx n = w->sums.rows;
     if (n == 0) return DC_OK;
     DC_TRY(dc_h5_open(&h5, w->part, DC_H5_READ));
     DC_TRY(dc_h5_hash_sparse_range(h5, "/X", w->first, n, &rows));
     DC_TRY(dc_h5_hash_range(h5, "/obs/_index", w->first, n, &ids));
     if (w->has_labels) DC_TRY(dc_h5_hash_range(h5, "/obs/label/codes", w->first, n, &codes));
+    if (w->text_bytes) DC_TRY(dc_h5_hash_range(h5, "/obs/text", w->first, n, &texts));
 out:;
     const dc_status closed = dc_h5_close(&h5);
     if (st == DC_OK) st = closed;
     if (st == DC_ERR_FORMAT) dc_error_clear();
     if (st != DC_OK && st != DC_ERR_FORMAT) return st;
     if (st == DC_OK && rows == w->sums.rows_hash && ids == w->sums.ids_hash && codes == w->sums.codes_hash &&
-        !dc_fault(DC_FAULT_RESULT_VERIFY))
+        texts == w->sums.texts_hash && !dc_fault(DC_FAULT_RESULT_VERIFY))
         return DC_OK;
     return DC_FAIL(DC_ERR_IO,
                    "%s: rows %lld to %lld were not written although no error was reported; check the file system",

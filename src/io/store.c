@@ -52,8 +52,7 @@ struct dc_store {
     failure failed;
 };
 
-/* ---- What it holds ------------------------------------------------------------------------------------------------
- */
+/* ---- What it holds ----------------------------------------------------------------------------------------------- */
 
 static int slots_allowed(void)
 {
@@ -121,10 +120,6 @@ size_t dc_store_row_bytes(const dc_store *s)
 {
     return s->row_bytes;
 }
-size_t dc_store_pieces(const dc_store *s)
-{
-    return s->n;
-}
 const dc_store_piece *dc_store_piece_at(const dc_store *s, size_t i)
 {
     return &s->piece[i];
@@ -133,7 +128,7 @@ dc_gidx dc_store_first(const dc_store *s, size_t i)
 {
     return s->first[i];
 }
-const char *dc_store_path(const dc_store *s, size_t i)
+static const char *path_of(const dc_store *s, size_t i)
 {
     return s->names + s->piece[i].path;
 }
@@ -155,8 +150,7 @@ size_t dc_store_piece_of(const dc_store *s, dc_gidx row)
     return lo;
 }
 
-/* ---- Failures -----------------------------------------------------------------------------------------------------
- */
+/* ---- Failures ---------------------------------------------------------------------------------------------------- */
 
 /* Keeps the first one. With the mutex held. */
 static void keep(dc_store *s, dc_status code, const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -172,8 +166,7 @@ static void keep(dc_store *s, dc_status code, const char *format, ...)
 
 static void keep_changed(dc_store *s, size_t i, const char *what)
 {
-    keep(s, DC_ERR_DATA, "%s changed while it was read: %s; start again when it is complete", dc_store_path(s, i),
-         what);
+    keep(s, DC_ERR_DATA, "%s changed while it was read: %s; start again when it is complete", path_of(s, i), what);
 }
 
 static bool has_failed(dc_store *s)
@@ -192,8 +185,7 @@ dc_status dc_store_status(dc_store *s)
     return st == DC_OK ? DC_OK : DC_FAIL(st, "%s", s->failed.text);
 }
 
-/* ---- Open files ---------------------------------------------------------------------------------------------------
- */
+/* ---- Open files -------------------------------------------------------------------------------------------------- */
 
 /* A slot for the piece: its own, else the one that was not used for longest; NULL if all are in use. */
 static slot *choose(dc_store *s, size_t i)
@@ -213,11 +205,11 @@ static void open_piece(dc_store *s, size_t i, slot *one)
     dc_file_state *then = &s->piece[i].state, now;
     if (one->fd >= 0) close(one->fd);
     one->piece = i;
-    one->fd = open(dc_store_path(s, i), O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a pipe must not make us wait */
+    one->fd = open(path_of(s, i), O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a pipe must not make us wait */
     if (one->fd < 0 && errno == ENOENT) {
         keep_changed(s, i, "it is gone, or this node does not see it");
     } else if (one->fd < 0 || !dc_file_look(one->fd, &now)) {
-        keep(s, DC_ERR_IO, "cannot open %s: %s", dc_store_path(s, i), strerror(errno));
+        keep(s, DC_ERR_IO, "cannot open %s: %s", path_of(s, i), strerror(errno));
     } else {
         if (then->inode == 0) then->device = now.device, then->inode = now.inode;
         const char *change = dc_file_change(then, &now);
@@ -264,8 +256,7 @@ static void give_back(dc_store *s, slot *one)
     pthread_mutex_unlock(&s->mutex);
 }
 
-/* ---- Reads --------------------------------------------------------------------------------------------------------
- */
+/* ---- Reads ------------------------------------------------------------------------------------------------------- */
 
 /* Rows of one piece. */
 typedef struct {
@@ -289,7 +280,7 @@ static void fail_read(dc_store *s, size_t i, int64_t at, ssize_t got, int cause)
     if (got == 0)
         keep_changed(s, i, "it is shorter now");
     else
-        keep(s, DC_ERR_IO, "cannot read %s at byte %lld: %s", dc_store_path(s, i), (long long)at, strerror(cause));
+        keep(s, DC_ERR_IO, "cannot read %s at byte %lld: %s", path_of(s, i), (long long)at, strerror(cause));
     pthread_mutex_unlock(&s->mutex);
 }
 
@@ -320,7 +311,7 @@ static bool is_listed(const dc_store *s, size_t i)
 static void fail_place(dc_store *s, size_t i)
 {
     pthread_mutex_lock(&s->mutex);
-    keep(s, DC_ERR_DATA, "%s: '%s' is stored in chunks; dcmpi convert makes it one piece", dc_store_path(s, i),
+    keep(s, DC_ERR_DATA, "%s: '%s' is stored in chunks; dcmpi convert makes it one piece", path_of(s, i),
          dc_store_dataset(s, i));
     pthread_mutex_unlock(&s->mutex);
 }
@@ -382,13 +373,12 @@ dc_status dc_store_check_unchanged(dc_store *s, dc_gidx row, int64_t n)
     for (int64_t done = 0, rows; done < n && st == DC_OK; done += rows) {
         const stretch t = stretch_of(s, row + done, n - done, &rows);
         const dc_file_state *then = &s->piece[t.i].state;
-        if (then->inode != 0) st = dc_file_unchanged(dc_store_path(s, t.i), then, DC_ERR_DATA);
+        if (then->inode != 0) st = dc_file_unchanged(path_of(s, t.i), then, DC_ERR_DATA);
     }
     return st;
 }
 
-/* ---- Chunks -------------------------------------------------------------------------------------------------------
- */
+/* ---- Chunks ------------------------------------------------------------------------------------------------------ */
 
 static bool read_bytes(void *ctx, size_t i, int64_t at, size_t bytes, char *out)
 {
@@ -407,8 +397,8 @@ static void keep_damage(void *ctx, size_t i, int64_t row, int64_t at, const char
     if (change)
         keep_changed(s, i, change);
     else
-        keep(s, DC_ERR_DATA, "%s is damaged: the chunk of row %lld at byte %lld %s; make the file again",
-             dc_store_path(s, i), (long long)row, (long long)at, how);
+        keep(s, DC_ERR_DATA, "%s is damaged: the chunk of row %lld at byte %lld %s; make the file again", path_of(s, i),
+             (long long)row, (long long)at, how);
     pthread_mutex_unlock(&s->mutex);
     give_back(s, one);
 }
@@ -423,13 +413,13 @@ static dc_status list_piece(dc_store *s, size_t i, int64_t row, int64_t n, dc_st
     dc_chunk_layout *l = &t->layout;
     slot *one = take(s, i);
     if (!one) return dc_store_status(s);
-    DC_TRY(dc_h5_image_open(&h5, dc_store_path(s, i), one->fd, (size_t)s->piece[i].state.bytes));
+    DC_TRY(dc_h5_image_open(&h5, path_of(s, i), one->fd, (size_t)s->piece[i].state.bytes));
     DC_TRY(find(ctx, h5, i, name));
     DC_TRY(dc_h5_chunk_layout(h5, name, l));
     size_t row_bytes = l->item_bytes;
     for (int k = 1; k < l->n_dims; k++) row_bytes = dc_mul_size(row_bytes, (size_t)l->dims[k]);
     if (row_bytes != s->row_bytes || l->dims[0] < s->piece[i].rows || l->chunk_bytes != s->piece[i].packing.chunk_bytes)
-        DC_TRY(DC_FAIL(DC_ERR_FORMAT, "%s: '%s' has another shape than before", dc_store_path(s, i), name));
+        DC_TRY(DC_FAIL(DC_ERR_FORMAT, "%s: '%s' has another shape than before", path_of(s, i), name));
     t->band = row / l->chunk[0];
     t->bands = (row + n - 1) / l->chunk[0] + 1 - t->band;
     const size_t chunks = dc_mul_size((size_t)t->bands, (size_t)l->per_band);

@@ -221,7 +221,8 @@ static int64_t row_of_most(const double *vectors, int64_t n, int64_t k, int64_t 
     return i;
 }
 
-dc_status dc_dla_set_signs(dc_comm *comm, const dc_part *part, int64_t k, double equal, double *vectors)
+/* The sign rule of dla.h for the columns of vectors[n x k]. Collective. Errors: DC_ERR_MEMORY. */
+static dc_status set_signs(dc_comm *comm, const dc_part *part, int64_t k, double equal, double *vectors)
 {
     dc_status st = DC_OK;
     const int64_t n = dc_part_rows(part);
@@ -264,7 +265,7 @@ static dc_status hand_out(dc_comm *comm, solver *s, dc_dla_eigen *out)
         reverse(out->values, k);
         for (int64_t i = 0; i < n; i++) reverse(out->vectors + i * k, k);
     }
-    DC_TRY(dc_dla_set_signs(comm, s->A->part, k, s->want->dtype == DC_F64 ? EQUAL_F64 : EQUAL_F32, out->vectors));
+    DC_TRY(set_signs(comm, s->A->part, k, s->want->dtype == DC_F64 ? EQUAL_F64 : EQUAL_F32, out->vectors));
 out:
     return st;
 }

@@ -62,8 +62,6 @@ int64_t dc_dla_stream_rows(int64_t d);
 int64_t dc_dla_window_rows(dc_gidx N, int grid_rows);
 /* Columns that are distributed together, if a rank has up to `rows` of their rows. */
 int64_t dc_dla_window_columns(int64_t rows);
-/* Bytes of the buffers of a dc_dla_mover on the rank with the largest share. */
-double dc_dla_mover_bytes(dc_gidx N, int64_t rows, int64_t columns, int64_t most_rows, const dc_dla_plan *plan, int P);
 enum { DC_DLA_SVD_ROWS = 128 }; /* of a tall matrix that a thread multiplies at a time */
 enum { DC_DLA_TILE = 64 };      /* columns of a block that a thread fills with affinities at a time */
 
@@ -139,11 +137,6 @@ DC_CHECKED dc_status dc_dla_scatter(dc_comm *comm, const dc_dla_grid *grid, cons
 /* Columns [first, first+columns) of the matrix to array[n x columns]. Collective. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_dla_collect(dc_comm *comm, const dc_dla_grid *grid, const dc_dla_blocks *b, dc_gidx first,
                                     int64_t columns, double *array);
-
-/* ---- Signs (dla_eigen.c) ----------------------------------------------------------------------------------------- */
-
-/* The sign rule of dla.h for the columns of vectors[n x k]. Collective. Errors: DC_ERR_MEMORY. */
-DC_CHECKED dc_status dc_dla_set_signs(dc_comm *comm, const dc_part *part, int64_t k, double equal, double *vectors);
 
 /* ---- Matrices (dla_build.c) -------------------------------------------------------------------------------------- */
 

@@ -147,7 +147,8 @@ int64_t dc_dla_svd_columns(int64_t d, int64_t k)
     return d <= DC_DLA_SVD_MAX ? d : k;
 }
 
-double dc_dla_mover_bytes(dc_gidx N, int64_t rows, int64_t columns, int64_t most_rows, const dc_dla_plan *plan, int P)
+/* Bytes of the buffers of a dc_dla_mover on the rank with the largest share. */
+static double mover_bytes(dc_gidx N, int64_t rows, int64_t columns, int64_t most_rows, const dc_dla_plan *plan, int P)
 {
     const int64_t of_rows = DC_MIN(rows, most_rows), nb = plan->block;
     const int64_t held = DC_MIN(dc_dla_count(N, nb, 0, plan->grid_rows), P * of_rows);
@@ -169,7 +170,7 @@ static double stream_bytes(const dc_dla_size *s, int64_t np, int64_t nq, const d
     if (s->d == 0) {
         const int64_t rows = DC_MIN(dc_dla_window_rows(s->N, plan->grid_rows), most_rows(s->N, s->shards, P));
         return (double)rows * (double)s->N * sizeof(double) +
-               dc_dla_mover_bytes(s->N, rows, s->N, most_rows(s->N, s->shards, P), plan, P);
+               mover_bytes(s->N, rows, s->N, most_rows(s->N, s->shards, P), plan, P);
     }
     if (s->rows > 0) return chunk * d * sizeof(float) + chunk * (double)(np + nq) * item;
     return (chunk + (double)nq) * d * sizeof(float) + chunk * d * sizeof(double) +
@@ -207,7 +208,7 @@ static void size_eigen(const dc_dla_size *s, int P, int64_t np, sizes *z)
     const double owned = (double)rows * (double)k * sizeof(double) + (double)k * sizeof(double);
     const double small = (double)s->N * (3 * item + sizeof(int)) + (double)rows * sizeof(double);
     const double check = blocks_bytes(z, np, checked, s) + (double)k * (double)checked * item;
-    const double move = dc_dla_mover_bytes(s->N, rows, window, rows, plan, P);
+    const double move = mover_bytes(s->N, rows, window, rows, plan, P);
     /* pdtrmr2d, by which pdsyntrd moves the triangle, packs it: measured. */
     if (plan->driver != DC_DLA_EVD && dc_dla_triangle(s->N, plan) == 'L') plan->inside = plan->matrix / 2;
     plan->workspace = (double)w.work * item + (double)w.integers * sizeof(int) + small + plan->inside;
@@ -225,7 +226,7 @@ static void size_solve(const dc_dla_size *s, int P, int64_t np, sizes *z)
     plan->vectors = 2 * sides;
     plan->workspace = (double)(8 * s->N) * sizeof(double);
     const int64_t window = DC_MIN(dc_dla_window_columns(DC_MAX(rows, np)), m);
-    const double move = dc_dla_mover_bytes(s->N, rows, window, rows, plan, P);
+    const double move = mover_bytes(s->N, rows, window, rows, plan, P);
     plan->redistribution = fmax(plan->redistribution, move);
     plan->peak = fmax(plan->peak, plan->matrix + plan->vectors + plan->workspace + move);
 }

@@ -1,4 +1,5 @@
-/* Orthogonal bases and singular values of one rank, by LAPACK from OpenBLAS: dgelqf, dorglq, dgesdd.
+/* Orthogonal bases and singular values of one rank, by LAPACK from OpenBLAS: dsyrk, dpotrf, dtrsm; dgelqf, dorglq;
+ * dgesdd.
  *
  * A row-major matrix is the transposed column-major one: its QR factorization is LAPACK's LQ of that. Everything runs
  * in one thread, as in eigen.c; inside a parallel region OpenBLAS has only one anyway. */
@@ -15,6 +16,12 @@ void dgelqf_(const int *m, const int *n, double *a, const int *lda, double *tau,
              int *info);
 void dorglq_(const int *m, const int *n, const int *k, double *a, const int *lda, const double *tau, double *work,
              const int *lwork, int *info);
+void dsyrk_(const char *uplo, const char *trans, const int *n, const int *k, const double *alpha, const double *a,
+            const int *lda, const double *beta, double *c, const int *ldc, size_t uplo_length, size_t trans_length);
+void dpotrf_(const char *uplo, const int *n, double *a, const int *lda, int *info, size_t uplo_length);
+void dtrsm_(const char *side, const char *uplo, const char *trans, const char *diag, const int *m, const int *n,
+            const double *alpha, const double *a, const int *lda, double *b, const int *ldb, size_t side_length,
+            size_t uplo_length, size_t trans_length, size_t diag_length);
 void dgesdd_(const char *jobz, const int *m, const int *n, double *a, const int *lda, double *s, double *u,
              const int *ldu, double *vt, const int *ldvt, double *work, const int *lwork, int *iwork, int *info,
              size_t jobz_length);
@@ -129,12 +136,10 @@ out:
     return st;
 }
 
-dc_status dc_orthonormalize(int64_t m, int64_t n, double *A)
+static dc_status reflect_all(int64_t m, int64_t n, double *A)
 {
     dc_status st = DC_OK;
     double *work = NULL;
-    DC_ASSERT(m >= n);
-    if (n == 0) return DC_OK;
     if (tile_count(m, n) > 1) return orthonormalize_tiles(m, n, A);
     DC_TRY(dc_mem_alloc_raw(&work, (size_t)dc_qr_work(n), sizeof *work, "an orthonormal basis"));
     reflect(m, n, A, work, work + n);
@@ -144,14 +149,120 @@ out:
     return st;
 }
 
-double dc_orthonormalize_bytes(int64_t m, int64_t n)
+static double reflect_bytes(int64_t m, int64_t n)
 {
     const int64_t count = n > 0 ? tile_count(m, n) : 1, work = dc_qr_work(n);
     if (count == 1) return sizeof(double) * (double)work;
     const int64_t longest = tile_size(m, n, count - 1);
     const double own =
         (double)(count * n) * (double)(n + 1) + omp_get_max_threads() * (double)DC_MAX(longest * n, work);
-    return sizeof(double) * own + dc_orthonormalize_bytes(count * n, n);
+    return sizeof(double) * own + reflect_bytes(count * n, n);
+}
+
+/* ---- Orthonormal columns ----------------------------------------------------------------------------------------- */
+
+/* Gram matrices are summed in at most PIECES pieces of whole tiles, so that they take no more than a quarter of A. */
+enum { PIECES = 16 };
+
+static int64_t piece_count(int64_t m, int64_t n)
+{
+    return DC_MIN((int64_t)PIECES, tile_count(m, n));
+}
+
+/* First row of piece i. */
+static int64_t piece_begin(int64_t m, int64_t n, int64_t i)
+{
+    return m / piece_count(m, n) * i + m % piece_count(m, n) * i / piece_count(m, n);
+}
+
+/* G[n x n] = A'A, of which only the upper triangle (LAPACK's lower one) is set; room for piece_count() of them. */
+static void take_gram(int64_t m, int64_t n, const double *A, double *G)
+{
+    const int64_t count = piece_count(m, n), square = n * n;
+#pragma omp parallel for schedule(dynamic)
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t lo = piece_begin(m, n, i), rows = piece_begin(m, n, i + 1) - lo;
+        const int order = dc_int(n), depth = dc_int(rows);
+        const double one = 1, zero = 0;
+        const dc_la_threads before = dc_la_use_one_thread();
+        dsyrk_("L", "N", &order, &depth, &one, A + lo * n, &order, &zero, G + i * square, &order, 1, 1);
+        dc_la_use_threads(before);
+    }
+    for (int64_t i = 1; i < count; i++)
+        for (int64_t j = 0; j < n; j++)
+            for (int64_t k = j; k < n; k++) G[j * n + k] += G[i * square + j * n + k];
+}
+
+/* G becomes the triangle R with G = R'R, by columns of length 1. False if columns nearly depend on each other: then G
+ * is not to be used. length[n]: scratch. */
+static bool factor_gram(int64_t n, double *G, double *length)
+{
+    static const double LEAST = 1e-5; /* of the part of a column that is not in the span of those before it */
+    const int order = dc_int(n);
+    int info = 0;
+    for (int64_t j = 0; j < n; j++) {
+        length[j] = sqrt(G[j * n + j]);
+        if (!(length[j] > 0) || !isfinite(1 / length[j])) return false;
+    }
+    for (int64_t j = 0; j < n; j++)
+        for (int64_t k = j; k < n; k++) G[j * n + k] /= length[j] * length[k];
+    const dc_la_threads before = dc_la_use_one_thread();
+    dpotrf_("L", &order, G, &order, &info, 1);
+    dc_la_use_threads(before);
+    if (info != 0) return false;
+    for (int64_t j = 0; j < n; j++)
+        if (!(G[j * n + j] > LEAST)) return false;
+    for (int64_t j = 0; j < n; j++)
+        for (int64_t k = j; k < n; k++) G[j * n + k] *= length[k];
+    return true;
+}
+
+/* A becomes A R^-1. */
+static void divide(int64_t m, int64_t n, const double *R, double *A)
+{
+#pragma omp parallel for schedule(dynamic)
+    for (int64_t i = 0; i < tile_count(m, n); i++) {
+        const int order = dc_int(n), rows = dc_int(tile_size(m, n, i));
+        const double one = 1;
+        const dc_la_threads before = dc_la_use_one_thread();
+        dtrsm_("L", "L", "N", "N", &order, &rows, &one, R, &order, A + i * tile_rows(n) * n, &order, 1, 1, 1, 1);
+        dc_la_use_threads(before);
+    }
+}
+
+/* By Cholesky, twice, because the first time the error grows with the condition of A (Yamamoto and others 2015). False
+ * if that is too bad: then A has still the same span. */
+static bool divide_twice(int64_t m, int64_t n, double *A, double *G, double *length)
+{
+    for (int pass = 0; pass < 2; pass++) {
+        take_gram(m, n, A, G);
+        if (!factor_gram(n, G, length)) return false;
+        divide(m, n, G, A);
+    }
+    return true;
+}
+
+dc_status dc_orthonormalize(int64_t m, int64_t n, double *A)
+{
+    dc_status st = DC_OK;
+    double *G = NULL;
+    DC_ASSERT(m >= n);
+    if (n == 0) return DC_OK;
+    const size_t square = dc_mul_size((size_t)n, (size_t)n);
+    DC_TRY(dc_mem_alloc_raw(&G, dc_mul_size((size_t)piece_count(m, n), square) + (size_t)n, sizeof *G,
+                            "an orthonormal basis"));
+    if (divide_twice(m, n, A, G, G + (size_t)piece_count(m, n) * square)) goto out;
+    dc_mem_free(&G);
+    st = reflect_all(m, n, A);
+out:
+    dc_mem_free(&G);
+    return st;
+}
+
+double dc_orthonormalize_bytes(int64_t m, int64_t n)
+{
+    const double gram = (double)(n > 0 ? piece_count(m, n) : 0) * (double)n * (double)n + (double)n;
+    return fmax(sizeof(double) * gram, reflect_bytes(m, n));
 }
 
 void dc_triangle(int64_t m, int64_t n, double *A, double *R, double *work)

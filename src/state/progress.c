@@ -92,7 +92,7 @@ static void format_line(char *out, size_t cap, const dc_progress *p, const dc_hi
 {
     int used = snprintf(out, cap, "%-9s %5.1f%%", h->phase, 100 * done);
     for (int c = 0; c < h->n_columns && used < (int)cap; c++)
-        used += snprintf(out + used, cap - (size_t)used, "  %s %.5g", h->column[c], row[c]);
+        if (!h->quiet[c]) used += snprintf(out + used, cap - (size_t)used, "  %s %.5g", h->column[c], row[c]);
     const double here = done - p->phase_done;
     if (used < (int)cap && elapsed > 0)
         used += snprintf(out + used, cap - (size_t)used, "  | %.3g rows/s  %.0f GF/s", p->phase_rows / elapsed,

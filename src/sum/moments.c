@@ -160,3 +160,9 @@ double dc_moments_bytes(const dc_part *part, int64_t d)
                  panel = (double)(d * panel_width(d));
     return tiles * (sizeof(float) + sizeof(double)) + panel * sizeof(double) + dc_sum_bytes(part, (size_t)panel);
 }
+
+double dc_moments_total_bytes(const dc_part *part, int64_t d)
+{
+    const double tiles = (double)omp_get_max_threads() * DC_MOMENT_TILE * (double)d;
+    return tiles * (sizeof(float) + sizeof(double)) + dc_sum_bytes(part, (size_t)d);
+}

@@ -29,7 +29,8 @@ struct dc_terms {
     void *ctx;
 };
 
-bool dc_is_word_char(uint32_t c)
+/* Whether Python's \w matches the character. */
+static bool is_word_char(uint32_t c)
 {
     if (c == '_') return true;
     return uc_is_general_category_withtable(c, UC_CATEGORY_MASK_L | UC_CATEGORY_MASK_N);
@@ -65,7 +66,7 @@ static void fill_ascii(dc_terms *t)
 {
     for (int c = 0; c < 128; c++) {
         const bool upper = c >= 'A' && c <= 'Z';
-        if (dc_is_word_char((uint32_t)c)) t->ascii[c] = (char)(upper && t->v->lowercase ? c + 'a' - 'A' : c);
+        if (is_word_char((uint32_t)c)) t->ascii[c] = (char)(upper && t->v->lowercase ? c + 'a' - 'A' : c);
     }
 }
 
@@ -199,7 +200,7 @@ static dc_status take_wide(dc_terms *t, const char *text, size_t n, size_t at, s
         return end_word(t);
     }
     if (t->v->lowercase) c = lower(text, n, at, *used, c);
-    if (!dc_is_word_char(c)) return end_word(t);
+    if (!is_word_char(c)) return end_word(t);
     add_char(&t->now, bytes, dc_utf8_put(c, bytes));
     return DC_OK;
 }

@@ -14,7 +14,7 @@
 
 static const char *const columns[] = {"iter",    "loss",        "step_loss", "step_recon",
                                       "changed", "k_effective", "largest",   "empty"};
-enum { N_COLUMNS = DC_COUNT_OF(columns) };
+enum { ITER, WHOLE_LOSS, STEP_LOSS, STEP_RECON, CHANGED_SHARE, N_COLUMNS = DC_COUNT_OF(columns) };
 
 /* What a checkpoint stores about the loop, besides weights, moments and history. */
 enum { STOP, CHANGED, LARGEST, EMPTY, LABEL_HASH, START_LARGEST, N_COUNTS };
@@ -134,6 +134,10 @@ static dc_status keep_state(dc_comm *comm, loop *l, bool *continues)
     memcpy(column, columns, sizeof columns);
     memcpy(column + N_COLUMNS, l->phase.term, sizeof l->phase.term);
     DC_TRY(dc_phase_keep(comm, &l->phase, N_COLUMNS + l->phase.n_terms, column));
+    bool *const quiet = l->phase.history->quiet;
+    quiet[STEP_RECON] = !l->phase.reconstructs;
+    quiet[ITER] = quiet[WHOLE_LOSS] = quiet[STEP_LOSS] = quiet[CHANGED_SHARE] =
+        !(cfg->method->flags & DC_METHOD_TRAINS);
     DC_TRY(dc_state_keep(comm, m->state, "cluster/snapshot", DC_STATE_F32, m->params.n, l->snapshot, NULL));
     DC_TRY(dc_state_keep(comm, m->state, "cluster/value", DC_STATE_F64, N_VALUES, l->value, NULL));
     DC_TRY(dc_state_keep(comm, m->state, "cluster/count", DC_STATE_I64, N_COUNTS, l->count, NULL));

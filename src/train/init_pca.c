@@ -142,7 +142,8 @@ static void set_layer(const dc_model *m, int l, const dc_principal *p)
 
 /* ---- All layers -------------------------------------------------------------------------------------------------- */
 
-bool dc_init_is_pca(const dc_net *net, int l, dc_init init)
+/* Whether the scheme of encoder layer l is pca. */
+static bool is_pca(const dc_net *net, int l, dc_init init)
 {
     const dc_layer *layer = &net->layer[l];
     return (layer->rules.has_init ? layer->rules.init : init) == DC_INIT_PCA;
@@ -158,10 +159,10 @@ static dc_status check(const dc_model *m, int l)
         return DC_FAIL(DC_ERR_USAGE,
                        "init pca: layer %s has ln, which undoes the directions; give it another init in model.encoder",
                        layer->name);
-    if (layer->in > DC_PRINCIPAL_MAX || m->data->part.N < 2)
+    if (!dc_principal_fits(m->data->part.N, layer->in) || m->data->part.N < 2)
         return DC_FAIL(DC_ERR_USAGE,
-                       "init pca: layer %s has %lld inputs for %lld rows; at most %d inputs and at least 2 "
-                       "rows are possible",
+                       "init pca: layer %s has %lld inputs for %lld rows; at most %d inputs, or as many rows, and at "
+                       "least 2 rows are possible",
                        layer->name, (long long)layer->in, (long long)m->data->part.N, (int)DC_PRINCIPAL_MAX);
     return DC_OK;
 }
@@ -206,7 +207,7 @@ dc_status dc_model_init_pca(dc_comm *comm, dc_model *m, dc_init init)
     dc_status st = DC_OK;
     bool any = false;
     for (int l = 0; l < m->net->n_encoder; l++)
-        if (dc_init_is_pca(m->net, l, init)) {
+        if (is_pca(m->net, l, init)) {
             any = true;
             DC_TRY(init_layer(comm, m, l));
         }
@@ -231,9 +232,11 @@ void dc_model_init_needs(const dc_model *sketch, dc_init init, double *work, dou
     *work = *root = 0;
     for (int l = 0; l < net->n_encoder; l++) {
         const dc_layer *layer = &net->layer[l];
-        if (!dc_init_is_pca(net, l, init) || dc_layer_has_window(layer) || layer->in > DC_PRINCIPAL_MAX) continue;
-        const double here = dc_principal_bytes(&sketch->data->part, layer->in, directions_of(layer));
+        const dc_part *part = &sketch->data->part;
+        const int64_t k = directions_of(layer);
+        if (!is_pca(net, l, init) || dc_layer_has_window(layer) || !dc_principal_fits(part->N, layer->in)) continue;
+        const double here = dc_principal_bytes(part, layer->in, k);
         *work = DC_MAX(*work, here + tiles_bytes(net, l));
-        *root = DC_MAX(*root, dc_principal_root_bytes(layer->in));
+        *root = DC_MAX(*root, dc_principal_root_bytes(part, layer->in, k));
     }
 }

@@ -19,6 +19,7 @@ static void list_terms(dc_phase *p, const dc_graph *g)
 {
     for (int i = 0; i < g->n_losses; i++) {
         const char *name = g->loss[i].name;
+        p->reconstructs |= strcmp(name, "reconstruction") == 0;
         if (strcmp(name, "clustering") == 0 || strcmp(name, "reconstruction") == 0 || term_of(p, name) >= 0) continue;
         if (p->n_terms < DC_PHASE_TERMS) p->term[p->n_terms++] = name;
     }
@@ -164,7 +165,7 @@ static dc_status make_record(dc_comm *comm, dc_phase *p)
     p->at = p->history->step;
     p->last = (dc_phase_figures){.loss = p->last.loss, .recon = p->last.recon};
     p->moved = true;
-    dc_progress_record(p->model->progress, p->history, share_done(p),
+    dc_progress_record(p->model->progress, p->history, p->stop == DC_STOP_ASSIGNED ? 1 : share_done(p),
                        p->stop != DC_STOP_NONE || p->history->step >= p->total || (first && p->from_start));
 out:
     return st;

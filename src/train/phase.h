@@ -46,6 +46,7 @@ typedef struct dc_phase {
     /* Names of losses in recorded order, without "clustering" and "reconstruction". */
     int n_terms;
     const char *term[DC_PHASE_TERMS];
+    bool reconstructs; /* there is a loss "reconstruction" */
 
     /* State. */
     int64_t at; /* step of the last record, -1 before the first */
