@@ -27,6 +27,7 @@ expect_exit 1 "moved rows change the result"
 run 1 1 "${imsat[@]/max_iter=200/max_iter=2000}" --imsat.mu=0 --imsat.lambda=10 --run.output=alone
 expect_out 'stop: collapsed after .*; the mean of p has left most clusters' "without the marginal term imsat collapses"
 expect_out 'raise imsat.mu' "and gives advice"
+expect_no_out 'pretrain longer' "which is not to pretrain: imsat does not"
 run 1 1 "${imsat[@]}" --pretrain.epochs=3 --run.output=none
 expect_exit 2 "imsat has no pretraining"
 expect_err 'imsat, which has no pretraining' "says why"

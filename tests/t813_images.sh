@@ -47,6 +47,12 @@ expect_error 6 "$other" "another shape in the deck"
 go high 18 "${conv[@]}" --run.output=good
 expect_error 6 "$other" "another shape of a longer run"
 ok "the result stays" cmp -s was.h5 good/run.h5
+run 1 1 predict --model=good/run.h5 --input=wide1.h5 --output=p.h5
+expect_exit 0 "predict, the same shape"
+expect_no_out "WARNING" "says nothing of it"
+run 2 1 predict --model=good/run.h5 --input=high.h5 --output=p.h5 --force
+expect_out "WARNING +high.h5 has images of 8 x 6; the model of good/run.h5 takes them as images of 6 x 8, as in its run" \
+    "predict warns of another shape"
 
 rm good/run.h5
 go high 12 "${conv[@]}" --run.output=good
@@ -73,7 +79,7 @@ expect_out "longer " "goes on"
 # New rows of another shape.
 run 1 1 predict --model=good/run.h5 --input=wide.h5 --output=p.h5
 expect_exit 0 "predict of another shape"
-expect_out "WARNING +wide.h5 has images of 6x8x1; the layers of good/run.h5 take its rows for images of 8x6x1" "warns"
+expect_out "WARNING +wide.h5 has images of 6 x 8; the model of good/run.h5 takes them as images of 8 x 6, as in its run" "warns"
 run 1 1 predict --model=good/run.h5 --input=high.h5 --output=p.h5 --force
 expect_no_out "has images of" "predict of the shape of the run does not"
 run 1 1 predict --model=dense/run.h5 --input=high.h5 --output=p.h5 --force

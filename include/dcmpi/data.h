@@ -201,6 +201,12 @@ static inline int64_t dc_header_width(const dc_data_header *head)
     return head->components > 0 ? head->components : head->D;
 }
 
+/* An image shape as text: "28 x 28 x 1". */
+enum { DC_IMAGE_TEXT_MAX = 96 };
+const char *dc_image_text(int n, const int64_t *shape, char out[DC_IMAGE_TEXT_MAX]);
+/* Whether two shapes are the same; one channel may be named or not. */
+bool dc_image_same(int n_a, const int64_t *a, int n_b, const int64_t *b);
+
 /* How an earlier run made of stored rows what entered its network. A run that goes on from it takes all of this as it
  * is instead of finding it in its own data, so that a row means the same to both. All is borrowed. */
 typedef struct {

@@ -66,6 +66,8 @@ bool dc_net_text_decoder(const char *text, dc_net_text *out, char why[DC_NET_WHY
 bool dc_net_text_is_mirror(const dc_net_text *t);
 /* Whether a layer is about images. */
 bool dc_net_text_has_windows(const dc_net_text *t);
+/* Whether a layer takes batch norm over rows alone, not over pixels, too: of one row it would make zeros. */
+bool dc_net_text_norms_rows(const dc_net_text *t);
 /* Gives a layer its shapes, after one that gives rows of width `in` and, if it does, images; says what is wrong in
  * why[]. */
 bool dc_layer_shape(dc_layer *layer, const dc_layer_text *text, int64_t in, dc_image image, char why[DC_NET_WHY_MAX]);

@@ -373,6 +373,15 @@ static void describe(const fit *f, dc_result *r)
         if (phases[i]->n) r->history[r->n_histories++] = phases[i];
 }
 
+/* What helps against a collapse, whatever the method. */
+static const char *usual_advice(const fit *f)
+{
+    const dc_config *cfg = &f->job.cfg;
+    const bool scratch = dc_method_find(cfg->cluster.method)->flags & DC_METHOD_SCRATCH;
+    const bool pretrained = cfg->pretrain.mode != DC_PRETRAIN_NONE || (cfg->model.weights[0] && !scratch);
+    return pretrained ? "lower cluster.lr, or pretrain longer" : "lower cluster.lr";
+}
+
 static void report_stop(const fit *f)
 {
     const dc_refresh *last = &f->clusters.last;
@@ -389,8 +398,7 @@ static void report_stop(const fit *f)
                        "effective, at "
                        "the start %.1f; %s",
                        (long long)f->data->part.N, (long long)last->largest, (long long)f->clusters.start_largest,
-                       last->k_sized, f->clusters.start_sized,
-                       dc_dataset_advice(f->data, "lower cluster.lr, or pretrain longer", advice));
+                       last->k_sized, f->clusters.start_sized, dc_dataset_advice(f->data, usual_advice(f), advice));
     if (f->clusters.stop == DC_STOP_MAX_ITER)
         dc_log_warning("cluster.max_iter was reached before fewer than cluster.tol of the labels changed%s",
                        f->job.cfg.cluster.opt.schedule == DC_SCHED_COSINE

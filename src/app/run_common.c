@@ -262,16 +262,28 @@ static void note_batch(const char *key, int64_t batch, int64_t N)
                     (long long)N);
 }
 
+/* Notes of a phase that trains the network. */
+static void note_steps(const dc_net_text *net, const char *key, int64_t batch, int64_t N)
+{
+    note_batch(key, batch, N);
+    if (N % DC_MIN(batch, N) == 1 && dc_net_text_norms_rows(net))
+        dc_log_note("%s=%lld leaves 1 of %lld rows to the last step of each epoch, and batch norm makes zeros of one "
+                    "row; choose another",
+                    key, (long long)batch, (long long)N);
+}
+
 static void note_batches(const dc_job *job, int64_t N)
 {
+    dc_net_text net;
     const dc_config *cfg = &job->cfg;
     const dc_method *method = dc_method_find(cfg->cluster.method);
     if (!dc_cli_has_method(job->cli)) {
         note_batch("cluster.kmeans_batch", cfg->cluster.kmeans_batch, N);
         return;
     }
-    if (cfg->pretrain.mode != DC_PRETRAIN_NONE) note_batch("pretrain.batch", cfg->pretrain.batch, N);
-    if (method && (method->flags & DC_METHOD_TRAINS)) note_batch("cluster.batch", cfg->cluster.batch, N);
+    dc_config_net(cfg, &net);
+    if (cfg->pretrain.mode != DC_PRETRAIN_NONE) note_steps(&net, "pretrain.batch", cfg->pretrain.batch, N);
+    if (method && (method->flags & DC_METHOD_TRAINS)) note_steps(&net, "cluster.batch", cfg->cluster.batch, N);
     if (N > cfg->parallel.shards * DC_POOL_ROWS)
         dc_log("order     a batch takes its rows from pools, one in each of %lld shards: %d rows, mixed, from blocks "
                "of %d",

@@ -203,18 +203,18 @@ static dc_status check_names(const dc_prediction *p)
                                  p->stream.feature_names);
 }
 
-/* Rows of other images have as many columns, but other pixels are neighbours. Not an error: the run's deck may have set
- * another shape than its file. */
+/* Windows move over images of the shape in the run. Not an error: the run's deck may have set another shape than its
+ * file. */
 static void warn_of_images(const dc_prediction *p)
 {
+    char there[DC_IMAGE_TEXT_MAX], here[DC_IMAGE_TEXT_MAX];
     const dc_data_header *head = &p->stream.head;
-    const dc_image was = dc_deck_image(&p->deck);
-    if (was.c == 0 || head->n_image_dims < 2 || head->n_image_dims > 3) return;
-    const int64_t *shape = head->image_shape, channels = head->n_image_dims == 3 ? shape[2] : 1;
-    if (shape[0] == was.h && shape[1] == was.w && channels == was.c) return;
-    dc_log_warning("%s has images of %lldx%lldx%lld; the layers of %s take its rows for images of %lldx%lldx%lld",
-                   p->input, (long long)shape[0], (long long)shape[1], (long long)channels, p->model, (long long)was.h,
-                   (long long)was.w, (long long)was.c);
+    const dc_int_list *own = &p->deck.input.image_shape;
+    if (dc_deck_image(&p->deck).c > 0 && head->n_image_dims > 0 &&
+        !dc_image_same(head->n_image_dims, head->image_shape, own->n, own->v))
+        dc_log_warning("%s has images of %s; the model of %s takes them as images of %s, as in its run", p->input,
+                       dc_image_text(head->n_image_dims, head->image_shape, there), p->model,
+                       dc_image_text(own->n, own->v, here));
 }
 
 static dc_status open_input(dc_comm *comm, dc_prediction *p)

@@ -262,6 +262,23 @@ static dc_status check_pairs(const dc_config *cfg, const dc_origins *from)
                    place);
 }
 
+/* Of one row, batch norm makes zeros, whatever the row is. */
+static dc_status check_norm(const dc_config *cfg, const dc_origins *from, unsigned verb, const char *section,
+                            int64_t batch)
+{
+    char place[DC_PLACE_MAX], why[256];
+    dc_net_text net;
+    const dc_key *key = dc_key_find(section, "batch");
+    if (batch > 1 || !dc_key_in_use(cfg, key, verb, why, sizeof why)) return DC_OK;
+    dc_config_net(cfg, &net);
+    if (!dc_net_text_norms_rows(&net)) return DC_OK;
+    dc_place_format(from, key, place);
+    return DC_FAIL(DC_ERR_USAGE,
+                   "%s: %s.batch = 1, and the network has batch norm (bn), which needs 2 rows or more per step; raise "
+                   "it, or use layer norm (ln)",
+                   place, section);
+}
+
 static dc_status check_input(const dc_config *cfg, const dc_origins *from)
 {
     dc_builtin b;
@@ -452,6 +469,8 @@ dc_status dc_config_check(dc_config *cfg, const dc_config *deck, dc_origins *fro
     if (has_model) DC_TRY(dc_problem_add(from, check_model(cfg, from)));
     if (has_model) DC_TRY(dc_problem_add(from, check_loss(cfg, from, verb)));
     if (has_model) DC_TRY(dc_problem_add(from, check_pairs(cfg, from)));
+    if (has_model) DC_TRY(dc_problem_add(from, check_norm(cfg, from, verb, "pretrain", cfg->pretrain.batch)));
+    if (has_model) DC_TRY(dc_problem_add(from, check_norm(cfg, from, verb, "cluster", cfg->cluster.batch)));
     if (has_model) DC_TRY(dc_problem_add(from, check_components(cfg, from)));
     if (reads_data) DC_TRY(dc_problem_add(from, check_reduction(cfg, from)));
     if (verb == DC_USE_KMEANS) DC_TRY(dc_problem_add(from, settle_metric(cfg, from)));

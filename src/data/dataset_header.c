@@ -99,37 +99,36 @@ static void describe_image(dc_h5 *h5, const dc_h5_info *info, dc_data_shape *s)
     memcpy(s->image_shape, shape, sizeof shape);
 }
 
-enum { IMAGE_TEXT_MAX = 96 };
-
-/* "28 x 28 x 1" */
-static const char *image_text(int n, const int64_t *shape, char out[IMAGE_TEXT_MAX])
+const char *dc_image_text(int n, const int64_t *shape, char out[DC_IMAGE_TEXT_MAX])
 {
     size_t used = 0;
     out[0] = '\0';
     for (int i = 0; i < n; i++)
-        used += (size_t)snprintf(out + used, IMAGE_TEXT_MAX - used, "%s%lld", i ? " x " : "", (long long)shape[i]);
+        used += (size_t)snprintf(out + used, DC_IMAGE_TEXT_MAX - used, "%s%lld", i ? " x " : "", (long long)shape[i]);
     return out;
+}
+
+bool dc_image_same(int n_a, const int64_t *a, int n_b, const int64_t *b)
+{
+    bool same = true;
+    for (int i = 0; i < DC_IMAGE_DIMS_MAX; i++) same = same && (i < n_a ? a[i] : 1) == (i < n_b ? b[i] : 1);
+    return same;
 }
 
 /* The data may say what its images are, but the deck decides. */
 static void note_other_image(const dc_data_request *r, const dc_data_shape *s)
 {
-    char there[IMAGE_TEXT_MAX], here[IMAGE_TEXT_MAX];
-    bool same = true;
-    for (int i = 0; i < DC_IMAGE_DIMS_MAX; i++) {
-        const int64_t a = i < s->n_image_dims ? s->image_shape[i] : 1, b = i < r->n_image_dims ? r->image_shape[i] : 1;
-        same = same && a == b; /* one channel may be named or not */
-    }
-    if (s->n_image_dims > 0 && !same)
+    char there[DC_IMAGE_TEXT_MAX], here[DC_IMAGE_TEXT_MAX];
+    if (s->n_image_dims > 0 && !dc_image_same(s->n_image_dims, s->image_shape, r->n_image_dims, r->image_shape))
         dc_log_note("%s has images of %s; input.image_shape makes them %s", r->path,
-                    image_text(s->n_image_dims, s->image_shape, there),
-                    image_text(r->n_image_dims, r->image_shape, here));
+                    dc_image_text(s->n_image_dims, s->image_shape, there),
+                    dc_image_text(r->n_image_dims, r->image_shape, here));
 }
 
 /* A shape in a file is only a hint, but one that the deck gives must fit. */
 static dc_status force_image(const dc_data_request *r, dc_data_shape *s)
 {
-    char shape[IMAGE_TEXT_MAX];
+    char shape[DC_IMAGE_TEXT_MAX];
     int64_t pixels = 1;
     bool fits = true;
     if (r->n_image_dims == 0) return DC_OK;
@@ -139,7 +138,7 @@ static dc_status force_image(const dc_data_request *r, dc_data_shape *s)
         return DC_FAIL(DC_ERR_DATA,
                        "%s: rows have %lld columns, which do not make an image of %s (input.image_shape: height, "
                        "width, and channels if there are any)",
-                       r->path, (long long)s->head.D, image_text(r->n_image_dims, r->image_shape, shape));
+                       r->path, (long long)s->head.D, dc_image_text(r->n_image_dims, r->image_shape, shape));
     s->n_image_dims = r->n_image_dims;
     memcpy(s->image_shape, r->image_shape, sizeof s->image_shape);
     return DC_OK;

@@ -35,6 +35,21 @@ bool dc_net_text_has_windows(const dc_net_text *t)
     return part_has_windows(&t->encoder) || (t->kind == DC_DECODER_OWN && part_has_windows(&t->decoder));
 }
 
+static bool part_norms_rows(const dc_part_text *part)
+{
+    bool norms = false;
+    for (int l = 0; l < part->n; l++) {
+        const dc_layer_text *t = &part->layer[l];
+        norms |= t->norm == DC_NORM_BATCH && t->kind == DC_LAYER_DENSE && t->image.h * t->image.w <= 1;
+    }
+    return norms;
+}
+
+bool dc_net_text_norms_rows(const dc_net_text *t)
+{
+    return part_norms_rows(&t->encoder) || (t->kind == DC_DECODER_OWN && part_norms_rows(&t->decoder));
+}
+
 /* Widths of images are not known yet: they count as equal. */
 bool dc_net_text_is_mirror(const dc_net_text *t)
 {
