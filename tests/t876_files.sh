@@ -75,6 +75,10 @@ run 0 1 dedup files/run.h5 --on=input
 expect_exit 0 "dedup of the files of a run"
 run 0 1 info files/dedup.h5
 expect_out '^ *301 +one.h5$' "says the same"
+run_cmd env -C many "$dcmpi" dedup ../files/run.h5 --on=input --dry-run
+expect_error 4 "s0.npy: No such file.*; ../files/run.h5 names its data so, .*: --input=DATA" "from another folder: what helps"
+run_cmd env -C many "$dcmpi" dedup ../files/run.h5 --on=input --output=../moved.h5 --dry-run --input='[../s0.npy, ../two.h5:emb, ../s2.npy, ../one.h5:emb]'
+expect_exit 0 "it does"
 
 # ---- Ten thousand files
 

@@ -49,7 +49,9 @@ enum { DC_STORE_CHUNKS_BYTES = 64 << 20 }; /* for unpacked chunks, if nobody say
  * thread. Errors: DC_ERR_FORMAT, DC_ERR_DATA, DC_ERR_IO, DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_store_list_chunks(dc_store *store, dc_gidx row, int64_t n, int threads, size_t bytes,
                                           dc_store_find *find, void *ctx);
-/* Memory that this takes at most, for datasets of which `most` is the largest. */
+/* Memory that this takes at most: for n pieces of which at least one is in chunks, and for the chunks of datasets of
+ * which `most` is the largest. */
+double dc_store_tables_need(size_t n);
 double dc_store_chunks_need(const dc_h5_packing *most, int threads, size_t bytes);
 /* Where the rows of a piece can be read by dc_store_read(): in one piece, or in chunks. */
 static inline bool dc_store_can_read(const dc_store_piece *piece)

@@ -17,6 +17,16 @@ static dc_status look_at_one(const dc_files *files, const dc_files_wanted *w)
     return st == DC_OK ? dc_apart_probe_data(path, w->labels, *dataset ? dataset : w->matrix) : st;
 }
 
+/* A deck names files as they were seen from where its run was started. */
+static dc_status add_advice(dc_status st, const char *run)
+{
+    char text[DC_ERROR_TEXT_MAX];
+    snprintf(text, sizeof text, "%.1500s", dc_error_text());
+    dc_error_clear();
+    return DC_FAIL(st, "%s; %s names its data so, seen from where it was started: --input=DATA says where they are now",
+                   text, run);
+}
+
 static dc_status open_on_root(const dc_files_wanted *w, dc_files **out)
 {
     dc_status st = DC_OK;
@@ -25,7 +35,7 @@ static dc_status open_on_root(const dc_files_wanted *w, dc_files **out)
     if (dc_files_pending(*out)) DC_TRY(dc_apart_probe_files(w->names, w->labels, w->matrix, w->table));
     st = dc_files_look(*out, NULL);
 out:
-    return st;
+    return st == DC_ERR_IO && w->run ? add_advice(st, w->run) : st;
 }
 
 dc_status dc_data_files_open(dc_comm *comm, const dc_files_wanted *wanted, dc_files **out)

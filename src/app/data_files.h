@@ -6,9 +6,9 @@
 #include "dcmpi/files.h"
 
 /* What to open: names, one per line; label dataset and matrix, as in dc_data_request; the table of an earlier start, or
- * NULL; the verb, for messages. */
+ * NULL; the verb, for messages; run: the run.h5 whose deck names the files, NULL if the user does. */
 typedef struct {
-    const char *names, *labels, *matrix, *table, *verb;
+    const char *names, *labels, *matrix, *table, *verb, *run;
     bool one; /* names is the name of one HDF5 file, which may have line breaks */
 } dc_files_wanted;
 /* Collective. Headers of HDF5 files are first read in another process (apart.h). The built-in problem is legal. Errors:

@@ -367,8 +367,11 @@ static dc_status inspect_input(dc_comm *comm, dc_dedup *d, dc_data_header *head)
 {
     dc_status st = DC_OK;
     const dc_config *deck = &d->from.deck;
-    const dc_files_wanted wanted = {
-        .names = deck->input.data, .labels = deck->input.label_dataset, .matrix = deck->input.matrix, .verb = "dedup"};
+    const dc_files_wanted wanted = {.names = deck->input.data,
+                                    .labels = deck->input.label_dataset,
+                                    .matrix = deck->input.matrix,
+                                    .verb = "dedup",
+                                    .run = d->input == deck->input.data ? d->run : NULL};
     if (d->on != DC_ON_INPUT) return DC_OK;
     DC_TRY(dc_data_files_open(comm, &wanted, &d->data_files));
     const dc_data_request request = dc_run_request(deck, d->data_files);

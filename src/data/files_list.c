@@ -31,7 +31,10 @@ const char *dc_files_row(const dc_files *files, dc_gidx row, char out[DC_FILES_R
 double dc_files_bytes(const dc_files *files)
 {
     const double entries = (double)files->n * (sizeof(dc_file_facts) + sizeof(dc_store_piece) + sizeof(dc_gidx));
-    return entries + (double)files->n * sizeof(uint64_t) + 2 * (double)files->name_bytes;
+    bool chunks = false;
+    for (size_t i = 0; i < files->n && !chunks; i++) chunks = files->file[i].piece.packing.chunk_bytes > 0;
+    return entries + (chunks ? dc_store_tables_need(files->n) : 0) + (double)files->n * sizeof(uint64_t) +
+           2 * (double)files->name_bytes;
 }
 
 /* *room: elements that `block` has room for. */

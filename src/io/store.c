@@ -437,19 +437,22 @@ dc_status dc_store_list_chunks(dc_store *s, dc_gidx row, int64_t n, int threads,
                                void *ctx)
 {
     dc_status st = DC_OK;
-    bool any = false;
     DC_ASSERT(!s->chunks && row >= 0 && n <= dc_store_rows(s) - row);
-    DC_TRY(dc_mem_alloc(&s->table, s->n, sizeof *s->table, "places of chunks"));
     for (int64_t done = 0, rows; done < n && st == DC_OK; done += rows) {
         const stretch t = stretch_of(s, row + done, n - done, &rows);
         if (s->piece[t.i].offset >= 0) continue;
+        if (!s->table) DC_TRY(dc_mem_alloc(&s->table, s->n, sizeof *s->table, "places of chunks"));
         st = list_piece(s, t.i, row + done - s->first[t.i], rows, find, ctx);
-        any = true;
     }
     const dc_chunk_source source = {.read = read_bytes, .damaged = keep_damage, .ctx = s};
-    if (st == DC_OK && any) st = dc_chunk_cache_create(s->table, s->n, threads, bytes, source, &s->chunks);
+    if (st == DC_OK && s->table) st = dc_chunk_cache_create(s->table, s->n, threads, bytes, source, &s->chunks);
 out:
     return st;
+}
+
+double dc_store_tables_need(size_t n)
+{
+    return (double)n * sizeof(dc_chunk_table);
 }
 
 /* The library keeps what it has read of an index, until the file is closed. */
