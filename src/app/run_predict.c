@@ -210,7 +210,7 @@ static void warn_of_images(const dc_prediction *p)
     char there[DC_IMAGE_TEXT_MAX], here[DC_IMAGE_TEXT_MAX];
     const dc_data_header *head = &p->stream.head;
     const dc_int_list *own = &p->deck.input.image_shape;
-    if (dc_deck_image(&p->deck).c > 0 && head->n_image_dims > 0 &&
+    if (p->trained.has_method && dc_deck_image(&p->deck).c > 0 && head->n_image_dims > 0 &&
         !dc_image_same(head->n_image_dims, head->image_shape, own->n, own->v))
         dc_log_warning("%s has images of %s; the model of %s takes them as images of %s, as in its run", p->input,
                        dc_image_text(head->n_image_dims, head->image_shape, there), p->model,
