@@ -276,7 +276,9 @@ static dc_status describe(const dc_comm *comm, problem *p, const dc_data_header 
     if (head->sparse)
         p->data.csr = (dc_csr){
             .n = dc_part_rows(&p->data.part), .D = head->D, .longest = dc_header_most_nnz(head, 1), .total = head->nnz};
-    p->data.zeros_stay = dc_header_stays_sparse(head, (dc_scale_kind)p->cfg->input.scale, &p->clip);
+    /* Components of sparse rows are dense. */
+    p->data.zeros_stay =
+        head->components == 0 && dc_header_stays_sparse(head, (dc_scale_kind)p->cfg->input.scale, &p->clip);
     p->has_method = dc_cli_has_method(p->job->cli);
     if (p->has_method)
         DC_TRY(dc_deck_slab(p->cfg, dc_header_width(head), &p->slab));
