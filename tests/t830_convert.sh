@@ -69,7 +69,7 @@ ln -s nowhere dangling.h5
 run 0 1 convert a.csv dangling.h5
 expect_error 4 'symbolic link to nothing' "dangling link"
 run 0 1 convert a.csv no/such/folder/out.h5
-expect_error 4 'No such file or directory' "missing folder"
+expect_error 4 'no/such/folder/out.h5: there is no such directory' "missing folder"
 (
     umask 027
     "$dcmpi" convert a.csv mode.h5 >/dev/null

@@ -144,11 +144,14 @@ def images(run):
     decoded = network.can_decode() and nearest[1] is not None
     if missing and not network.can_decode():
         return page.section("images", "Images", page.paragraph("No images can be shown: " + run.data_note))
-    text = "Beside each name: the cluster's centre%s." % (", decoded by the network" if network.can_decode() else "")
+    text = "" if network.other else \
+        "Beside each name: the cluster's centre%s." % (", decoded by the network" if network.can_decode() else "")
     if nearest[1] is not None:
         text += " Nearest: the members with the highest confidence. Least certain: those with the lowest."
     if samples(run, 2) is not None or samples(run, 3) is not None:
         text += " Drawn: what the network makes of values drawn from its prior."
+    if network.other:
+        text += " What the autoencoder makes of images is not computed here: its layers have %s." % ", ".join(network.other)
     if decoded:
         text += " Below each line of images: what the autoencoder makes of them."
     if missing:

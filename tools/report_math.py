@@ -76,11 +76,15 @@ def silhouettes(points, labels):
 
 
 class Network:
-    """Forward passes of the autoencoder in run.h5: Y = act(X W + b), layer by layer."""
+    """Forward passes of the autoencoder in run.h5: Y = act(X W + b), layer by layer. Of dense layers without a norm only."""
 
     def __init__(self, run):
         group = run.h5.get("model", {})
         self.run, self.scaling = run, run.scaling()
+        self.other = sorted({word for n in group if re.fullmatch(r"(en|de)coder_\d+", n) for word in self._other(group[n])})
+        if self.other:
+            self.encoder = self.decoder = []
+            return
         self.encoder = self._layers(group, "encoder")
         self.decoder = self._layers(group, "decoder")
 
@@ -89,6 +93,11 @@ class Network:
         names = [n for n in group if re.fullmatch(part + r"_\d+", n)]
         names.sort(key=lambda n: int(n.rpartition("_")[2]))
         return [Network._layer(group, n, n == names[-1]) for n in names]
+
+    @staticmethod
+    def _other(layer):
+        """What a layer does besides act(X W + b): conv, deconv, a pool, bn, ln."""
+        return [as_text(layer.attrs[name]) for name in ("kind", "norm") if name in layer.attrs]
 
     @staticmethod
     def _layer(group, name, last):

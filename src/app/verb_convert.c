@@ -245,7 +245,7 @@ static dc_status set_keep_text(command *c, const char *value)
     c->text_option = c->text_option ? c->text_option : c->option;
     const long n = strtol(value, &end, 10);
     c->cfg.keep_text = (int)n;
-    if (end != value && *end == '\0' && n >= 0 && n <= DC_CONVERT_MAX_EXCERPT) return DC_OK;
+    if (value[0] >= '0' && value[0] <= '9' && *end == '\0' && n <= DC_CONVERT_MAX_EXCERPT) return DC_OK;
     return DC_FAIL(DC_ERR_USAGE, "--keep-text=%s: use a number of characters from 0 to %d", value,
                    DC_CONVERT_MAX_EXCERPT);
 }

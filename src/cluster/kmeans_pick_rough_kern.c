@@ -47,6 +47,8 @@ void dc_km_pick_rough_release(dc_km_pick_rough *r)
 
 /* In the sum of two squares and a product, and in those themselves, fewer than ten roundings of 2^-24. */
 static const float LESS = 1 - 0x1p-20F, MORE = 1 + 0x1p-18F;
+/* Times the root of d: more than a distance may shrink because squares fall below the normal floats. */
+static const float VANISHING = 0x1p-60F;
 
 /* (scale |q|)^2 or a little less. */
 static float square_of(float scale, const int8_t *q, int64_t d)
@@ -68,9 +70,9 @@ void dc_km_pick_rough_take(const dc_km_pick_rough *r, int64_t i, const float *im
 
 void dc_km_pick_rough_reach(const dc_km_pick_rough *r, int64_t i, int64_t n, const float *d_min)
 {
-    const float rounding = MORE + 0x1p-23F * (float)(r->d + 8);
+    const float rounding = MORE + 0x1p-23F * (float)(r->d + 8), vanishing = VANISHING * sqrtf((float)r->d);
     for (int64_t j = i; j < i + n; j++) {
-        r->reach[j] = MORE * (sqrtf(d_min[j]) * rounding + r->lost[j]);
+        r->reach[j] = MORE * (sqrtf(d_min[j]) * rounding + r->lost[j] + vanishing);
         r->square[j] = d_min[j] > 0 ? r->square[j] : INFINITY; /* no trial is nearer */
     }
 }

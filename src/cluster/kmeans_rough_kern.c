@@ -76,8 +76,7 @@ void dc_km_rough_rows_release(dc_km_rough_rows *x)
 
 #ifdef __AVX512VNNI__
 
-/* ---- Centres and rows in integers ---------------------------------------------------------------------------------
- */
+/* ---- Centres and rows in integers -------------------------------------------------------------------------------- */
 
 /* The score of centre k is MID - STEP * (2 a q.p) for a row, with an error of at most LENGTH * |r| + LOST * (|a q| +
  * |r|) + ROUNDING. In LOST and ROUNDING are the bounds of set_bounds (kmeans_tiles_kern.c), which hold for the images,

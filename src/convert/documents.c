@@ -366,12 +366,12 @@ static dc_status fail_key(dc_docs *d, const char *key, const char *option)
 static dc_status parse_json(dc_docs *d, dc_span line)
 {
     dc_status st = DC_OK;
-    char why[WHY_BYTES];
+    char why[WHY_BYTES], of_copy[WHY_BYTES];
     if (dc_json_line_parse(&d->json, line, why, sizeof why)) return DC_OK;
     DC_TRY(make_room(&d->mended, &d->mended_room, DC_JSON_MENDED_BYTES(line.n)));
     const dc_span copy = {d->mended, dc_json_mend(line, d->mended)};
     const bool same = copy.n == line.n && memcmp(copy.p, line.p, line.n) == 0;
-    if (same || !dc_json_line_parse(&d->json, copy, why, sizeof why)) st = fail_at(d, why);
+    if (same || !dc_json_line_parse(&d->json, copy, of_copy, sizeof of_copy)) st = fail_at(d, why);
 out:
     return st;
 }

@@ -31,6 +31,12 @@ static const signature signatures[] = {
     {0, 3, "]\0\0", "compressed by lzma", "unlzma -k '%1$s'"},
     {0, 3, "\x1f\x8b\x08", "compressed twice", "gunzip it once"},
     {4, 6, "1AY&SY", "compressed twice", "unpack it once, or bunzip2 what is in it"},
+    {4, 6, "\x17\x72\x45\x38\x50\x90", "compressed twice", "unpack it once"},
+    {0, 6,
+     "\xfd"
+     "7zXZ\0",
+     "compressed twice", "unpack it once"},
+    {0, 4, "\x28\xb5\x2f\xfd", "compressed twice", "unpack it once"},
     {257, 5, "ustar", "a tar archive", "tar -xf '%1$s'"},
     {0, 4, "CDF\1", "a NetCDF file of the classic format", "nccopy -k nc4 '%1$s' new.h5"},
     {0, 4, "CDF\2", "a NetCDF file of the classic format", "nccopy -k nc4 '%1$s' new.h5"},

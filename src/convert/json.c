@@ -31,8 +31,10 @@ static bool is_in_number(char c)
     return (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '+' || c == 'e' || c == 'E';
 }
 
+/* As JSON has them: without zeros in front. */
 static bool is_integer(const char *p, size_t n)
 {
+    if (p[p[0] == '-'] == '0') return false;
     for (size_t i = 0; i < n; i++)
         if ((p[i] < '0' || p[i] > '9') && (i > 0 || p[i] != '-')) return false;
     return true;

@@ -221,7 +221,10 @@ static dc_status look_at_new(dc_files *files)
         if (st != DC_OK || npy) continue;
         f->hdf5 = dc_h5_recognise(path);
         if (!f->hdf5)
-            st = DC_FAIL(DC_ERR_DATA, "%s is neither HDF5 nor NPY; first: dcmpi convert %s OUT.h5", path, path);
+            st = DC_FAIL(DC_ERR_DATA,
+                         "%s is neither HDF5 nor NPY; first: dcmpi convert %s%s OUT.h5 (documents: with "
+                         "--text-column=KEY)",
+                         path, path, files->n > 1 ? " ..." : "");
     }
     return st;
 }

@@ -23,10 +23,13 @@ dc_status dc_data_count_components(const dc_data_request *r, dc_data_header *hea
 {
     const int64_t most = DC_MIN(head->N, head->D), wanted = r->pca.wanted.components;
     if (r->scale != DC_SCALE_PCA) return DC_OK;
-    if (wanted > most || head->N < 2)
+    if (head->N < 2)
+        return DC_FAIL(DC_ERR_USAGE, "%s: input.scale = pca needs two rows or more, there are %lld", r->path,
+                       (long long)head->N);
+    if (wanted > most)
         return DC_FAIL(DC_ERR_USAGE,
                        "%s: %lld rows of %lld columns have at most %lld principal components; lower input.components",
-                       r->path, (long long)head->N, (long long)head->D, (long long)DC_MIN(most, head->N - 1));
+                       r->path, (long long)head->N, (long long)head->D, (long long)most);
     head->components = wanted > 0 ? wanted : DC_MIN(most, (int64_t)DC_PRINCIPAL_MAX);
     head->of_share = wanted == 0;
     return DC_OK;

@@ -117,6 +117,8 @@ static void join_tiles(const tiles *t)
     }
 }
 
+static dc_status reflect_all(int64_t m, int64_t n, double *A);
+
 static dc_status orthonormalize_tiles(int64_t m, int64_t n, double *A)
 {
     dc_status st = DC_OK;
@@ -127,7 +129,7 @@ static dc_status orthonormalize_tiles(int64_t m, int64_t n, double *A)
     DC_TRY(dc_mem_alloc_raw(&t.scratch, (size_t)omp_get_max_threads(), (size_t)t.stride * sizeof *t.scratch,
                             "an orthonormal basis"));
     factor_tiles(&t);
-    DC_TRY(dc_orthonormalize(count * n, n, t.R));
+    DC_TRY(reflect_all(count * n, n, t.R));
     join_tiles(&t);
 out:
     dc_mem_free(&t.tau);
@@ -161,7 +163,8 @@ static double reflect_bytes(int64_t m, int64_t n)
 
 /* ---- Orthonormal columns ----------------------------------------------------------------------------------------- */
 
-/* Gram matrices are summed in at most PIECES pieces of whole tiles, so that they take no more than a quarter of A. */
+/* Gram matrices are summed in at most PIECES pieces of about as many rows, no more than there are tiles: several take
+ * at most a quarter of A. */
 enum { PIECES = 16 };
 
 static int64_t piece_count(int64_t m, int64_t n)

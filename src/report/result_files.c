@@ -41,7 +41,7 @@ dc_status dc_result_put_files(dc_h5 *h5, const dc_files *files, dc_gidx N)
     if (!files || files->plain) return DC_OK;
     DC_TRY(dc_mem_alloc(&first, files->n + 1, sizeof *first, "rows of files"));
     DC_TRY(dc_mem_alloc(&rows, files->n, sizeof *rows, "rows of files"));
-    for (; n < files->n && first[n] < N; n++) {
+    for (; n < files->n && (first[n] < N || files->file[n].piece.rows == 0); n++) { /* files without rows, too */
         rows[n] = DC_MIN(files->file[n].piece.rows, N - first[n]);
         first[n + 1] = first[n] + rows[n];
     }

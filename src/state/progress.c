@@ -97,7 +97,8 @@ static void format_line(char *out, size_t cap, const dc_progress *p, const dc_hi
     if (used < (int)cap && elapsed > 0)
         used += snprintf(out + used, cap - (size_t)used, "  | %.3g rows/s  %.0f GF/s", p->phase_rows / elapsed,
                          1e-9 * p->phase_flops / elapsed);
-    if (used >= (int)cap || here <= 0 || done >= 1) return;
+    /* The first steps of a start also load code and caches: of less than a second nothing follows for hours. */
+    if (used >= (int)cap || here <= 0 || done >= 1 || elapsed < 1) return;
     char eta[32];
     format_duration(elapsed * (1 - done) / here, eta, sizeof eta);
     snprintf(out + used, cap - (size_t)used, "  ETA %s", eta);
