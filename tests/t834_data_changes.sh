@@ -149,10 +149,10 @@ for error in SHRINK TOUCH; do
     expect_error 6 "d.h5" "check, $error"
     meanwhile $error d.h5 0 compare d.h5 data.h5
     expect_error 6 "d.h5 changed while it was read" "compare, $error"
-    at=30 bytes=16 meanwhile $error m.h5 1 predict --model=m.h5 --input=data.h5 --output=q.h5
+    at=130 bytes=16 meanwhile $error m.h5 1 predict --model=m.h5 --input=data.h5 --output=q.h5
     expect_exit 6 "predict with a model that changes, $error"
     # shellcheck disable=SC2086
-    at=30 bytes=16 meanwhile $error m.h5 1 $work --input.data=data.h5 --model.weights=m.h5 --run.resume=never
+    at=130 bytes=16 meanwhile $error m.h5 1 $work --input.data=data.h5 --model.weights=m.h5 --run.resume=never
     expect_exit 6 "fit with weights that change, $error"
 done
 for error in SHRINK TOUCH; do
