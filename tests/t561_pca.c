@@ -369,7 +369,7 @@ static void test_refused(void)
     refuse("tenth.h5", 1, true, DC_ERR_DATA, "all rows are equal");
     refuse("flat.h5", 6, false, DC_ERR_USAGE, "20 rows of 5 columns have at most 5 principal components");
     refuse("nan.h5", 2, false, DC_ERR_DATA, "row 1");
-    refuse("one.h5", 1, false, DC_ERR_USAGE, "input.components");
+    refuse("one.h5", 1, false, DC_ERR_USAGE, "needs at least two rows, there is one");
     refuse("x.h5", D, true, DC_ERR_DATA, "only 16 principal components vary");
 }
 

@@ -24,8 +24,7 @@ dc_status dc_data_count_components(const dc_data_request *r, dc_data_header *hea
     const int64_t most = DC_MIN(head->N, head->D), wanted = r->pca.wanted.components;
     if (r->scale != DC_SCALE_PCA) return DC_OK;
     if (head->N < 2)
-        return DC_FAIL(DC_ERR_USAGE, "%s: input.scale = pca needs two rows or more, there are %lld", r->path,
-                       (long long)head->N);
+        return DC_FAIL(DC_ERR_USAGE, "%s: input.scale = pca needs at least two rows, there is one", r->path);
     if (wanted > most)
         return DC_FAIL(DC_ERR_USAGE,
                        "%s: %lld rows of %lld columns have at most %lld principal components; lower input.components",
