@@ -73,6 +73,8 @@ typedef struct {
 dc_file_state dc_file_state_from(const struct stat *s);
 /* Gets the state of an open file; false: see errno. */
 bool dc_file_look(int fd, dc_file_state *state);
+/* Bytes that the system reads ahead of a program that goes through a file of this device in order; 0: unknown. */
+int64_t dc_file_read_ahead(uint64_t device);
 /* What has changed between two states, as the end of a message; NULL: nothing. */
 const char *dc_file_change(const dc_file_state *then, const dc_file_state *now);
 /* Does the same as dc_file_look(); path is for messages. Errors: DC_ERR_IO. */

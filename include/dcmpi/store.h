@@ -66,6 +66,9 @@ dc_status dc_store_read(dc_store *store, dc_gidx row, int64_t n, void *out);
 /* Tells the system that these rows will be read soon, so that it reads them ahead. Safe to call from several threads;
  * never fails. */
 void dc_store_expect(dc_store *store, dc_gidx row, int64_t n);
+/* The same for rows that a thread comes to in order: nothing is to be done where the system itself reads enough ahead.
+ */
+void dc_store_expect_in_order(dc_store *store, dc_gidx row, int64_t n);
 /* The first failure of a read so far, now also as the error of this rank. Main thread. */
 DC_CHECKED dc_status dc_store_status(dc_store *store);
 /* Checks that the files of rows [row, row + n) are still those that were read: for the end of a pass. Main thread.

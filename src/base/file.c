@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "dcmpi/fault.h"
@@ -161,6 +162,25 @@ bool dc_file_look(int fd, dc_file_state *state)
     if (fstat(fd, &s) != 0) return false;
     *state = dc_file_state_from(&s);
     return true;
+}
+
+int64_t dc_file_read_ahead(uint64_t device)
+{
+    /* Network file systems have a bdi of their own, partitions have that of their disk. */
+    static const char *const places[] = {"/sys/class/bdi/%u:%u/read_ahead_kb",
+                                         "/sys/dev/block/%u:%u/queue/read_ahead_kb",
+                                         "/sys/dev/block/%u:%u/../queue/read_ahead_kb"};
+    for (size_t i = 0; i < DC_COUNT_OF(places); i++) {
+        char path[64];
+        long long kib = 0;
+        snprintf(path, sizeof path, places[i], major((dev_t)device), minor((dev_t)device));
+        FILE *f = fopen(path, "re");
+        if (!f) continue;
+        const bool found = fscanf(f, "%lld", &kib) == 1;
+        fclose(f);
+        if (found) return kib << 10;
+    }
+    return 0;
 }
 
 dc_status dc_file_state_of(int fd, const char *path, dc_file_state *state)

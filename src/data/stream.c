@@ -3,8 +3,8 @@
  * Every thread has a window: rows that it has read last. A thread that asks for the row behind its window, or for one
  * at most GAP_BYTES further on, goes through the rows in order: its window then doubles, up to DC_DATA_WINDOW_BYTES, so
  * that values pass from the system's cache through a core's own, and the system is told which rows come next,
- * AHEAD_BYTES of them, so that it reads while the threads compute. A thread that asks for any other row reads what it
- * asks for, no more: a row of a batch costs a row.
+ * AHEAD_BYTES of them, if it needs to be told, so that it reads while the threads compute. A thread that asks for any
+ * other row reads what it asks for, no more: a row of a batch costs a row.
  *
  * Threads cannot return errors. A failed read leaves zeros and is kept in the store, which is watched (status.h): the
  * ranks cannot agree on anything, let alone write a result, without hearing of it. */
@@ -114,7 +114,7 @@ static void expect_next(dc_data_stream *s, window *w)
     const int64_t end = DC_MIN(w->hi + s->ahead_rows, s->rows);
     if (w->expected < w->hi || w->expected > w->hi + s->ahead_rows) w->expected = w->hi; /* the thread came from afar */
     if (2 * (end - w->expected) < s->ahead_rows && end < s->rows) return;
-    if (end > w->expected) dc_data_stream_expect(s, w->expected, end - w->expected);
+    if (end > w->expected) dc_store_expect_in_order(s->store, s->first + w->expected, end - w->expected);
     w->expected = end;
 }
 
