@@ -1,7 +1,7 @@
 /* Rows that stay in their file (input.residency = stream) are, to the bit, those in memory: statistics, scalings,
- * clipping, norms, reductions, single rows and passes of threads. A file that cannot be read or changes is an error on
- * all ranks before anything else is agreed on; rows that cannot stay in their file are refused.
- * ranks: 1 3  ranks_long: 2 5  threads: 1 2 */
+ * clipping, norms, reductions, single rows and passes of threads; so are built-in rows that are made again. A file that
+ * cannot be read or changes is an error on all ranks before anything else is agreed on; rows that cannot stay in their
+ * file are refused. ranks: 1 3  ranks_long: 2 5  threads: 1 2 */
 #include <fcntl.h>
 #include <unistd.h>
 #include <xxhash.h>
@@ -79,10 +79,10 @@ static uint64_t digest_of_rows(const dc_dataset *d)
 
 static uint64_t digest_of(const dc_dataset *d)
 {
-    static char fetched[3 * D * sizeof(double)];
+    static char fetched[3 * DC_GLYPH_PIXELS * sizeof(double)];
     const double numbers[] = {d->min, d->max, d->mean, d->scaled_min, d->scaled_max};
     const size_t columns = (size_t)d->D, bounds = d->clip_lo ? columns * sizeof *d->clip_lo : 0;
-    CHECK_OK(dc_dataset_fetch(comm, d, (dc_gidx[]){N - 1, 0, N / 2}, 3, fetched));
+    CHECK_OK(dc_dataset_fetch(comm, d, (dc_gidx[]){d->part.N - 1, 0, d->part.N / 2}, 3, fetched));
     const uint64_t parts[] = {d->hash,
                               XXH3_64bits(d->outlying, strlen(d->outlying)),
                               XXH3_64bits(numbers, sizeof numbers),
@@ -127,6 +127,20 @@ static void test_bits(void)
         dc_data_request r = request_of(1);
         r.reduce = k;
         compare("a reduction", r);
+    }
+}
+
+/* Built-in data are made again whenever rows are needed. */
+static void test_made(void)
+{
+    static const char *const made[] = {"builtin:embeddings,width=37,clusters=5,duplicates=0.2,first=3",
+                                       "builtin:embeddings,width=36,type=float32,seed=4", DC_BUILTIN_GLYPHS};
+    for (size_t i = 0; i < DC_COUNT_OF(made); i++) {
+        dc_data_request r = {.path = made[i], .rows = i == 2 ? 300 : N, .scale = DC_SCALE_STANDARD};
+        compare(made[i], r);
+        r.clip = (dc_clip){DC_CLIP_QUANTILES, 0.05, 0};
+        r.norm = DC_ROW_NORM_L2;
+        if (i == 0) compare("the same, clipped, with norms", r);
     }
 }
 
@@ -185,7 +199,7 @@ static void test_errors(void)
 static void test_refusals(void)
 {
     dc_data_header head;
-    dc_data_request r = {.path = DC_BUILTIN_GLYPHS, .stream = true};
+    dc_data_request r = {.path = DC_BUILTIN_GLYPHS, .stream = true, .counts = {.log1p = true}};
     CHECK_STATUS(dc_dataset_inspect(&r, &head), DC_ERR_DATA);
     dc_error_clear();
     r = request_of(0);
@@ -206,6 +220,7 @@ int main(void)
     if (!folder_open()) return 1;
     for (int t = 0; t < (int)DC_COUNT_OF(types); t++) make_file(t);
     test_bits();
+    test_made();
     if (on_rank0()) test_refusals();
     test_errors();
     return folder_close();

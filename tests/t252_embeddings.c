@@ -68,6 +68,14 @@ static void test_pieces(void)
         CHECK_OK(dc_builtin_make(&b, SEED, 700, 500, part, part_y, NULL, 0));
         CHECK(memcmp(part, X + 700 * D, sizeof part) == 0 && memcmp(part_y, y + 700, sizeof part_y) == 0);
     }
+    memset(part, 0, sizeof part);
+    memset(part_y, 0, sizeof part_y);
+    CHECK_OK(dc_builtin_make(&b, SEED, 700, 500, NULL, part_y, NULL, 0)); /* classes alone */
+    CHECK(memcmp(part_y, y + 700, sizeof part_y) == 0);
+    static double scratch[4 * D];
+    CHECK(dc_builtin_scratch_bytes(&b) <= sizeof scratch);
+    dc_builtin_rows(&b, SEED, 700, 500, part, scratch); /* values alone */
+    CHECK(memcmp(part, X + 700 * D, sizeof part) == 0);
     b.first = 600;
     CHECK_OK(dc_builtin_make(&b, SEED, 100, 500, part, part_y, NULL, 0));
     CHECK(memcmp(part, X + 700 * D, sizeof part) == 0);

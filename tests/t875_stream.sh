@@ -54,6 +54,16 @@ continue_from cluster 14
 args=("${shorter[@]}" "$stream")
 continue_from finetune 23
 
+# Built-in rows are made again in each pass.
+made=(kmeans --input.data=builtin:embeddings,rows=5000,clusters=9 --input.scale=standard --cluster.clusters=9 --output.rows=full)
+run 1 1 "${made[@]}" --run.output=made $memory
+expect_exit 0 "built-in rows in memory"
+run 2 1 "${made[@]}" --run.output=again $stream
+expect_exit 0 "built-in rows that are made again"
+expect_out "residency stream, each pass makes the rows again: as input.residency says" "the log says so"
+run 0 1 compare made/run.h5 again/run.h5
+expect_out "^equal: " "the same bits"
+
 # ---- Memory -------------------------------------------------------------------------------------------------------
 
 large=(kmeans --input.data=large.h5 --cluster.clusters=3 --cluster.n_init=1 --cluster.kmeans_max_iter=1 --output.rows=none)
@@ -94,7 +104,7 @@ refused() { # REGEX WHAT ARGS...
 run 0 1 kmeans --cluster.clusters=3 --run.output=bad $stream --input.data=part3.h5:other
 expect_error 3 "part3.h5: '/other' is packed by filter 6 \(scaleoffset\), which only rows in memory may be: .*dcmpi convert" "a filter of few"
 refused "are sparse" "sparse rows" --input.data=sparse.h5
-refused "are made, not read" "the built-in problem" --input.data=builtin:glyphs
+refused "are transformed as counts" "counts of the built-in problem" --input.data=builtin:glyphs --input.log1p=true
 refused "are transformed as counts" "counts" --input.data=rows.h5 --input.log1p=true
 
 # In the hundredth piece that rank 1 reads, while it clusters.

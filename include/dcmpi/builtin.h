@@ -41,13 +41,20 @@ bool dc_builtin_parse(const char *name, dc_builtin *b, char *why);
 /* Bytes of the longest of the ids of the first N rows; 0: they have none. Rows have ids if some of them are copies:
  * "17" is row 17, "17~3" is row 17, a near copy of row 3. */
 size_t dc_builtin_id_bytes(const dc_builtin *b, dc_gidx N);
-/* Makes n rows from the lo-th on (0 is b->first): X[n x D], classes y[n], and ids[n x id_bytes], padded with zeros, if
- * id_bytes > 0. seed: of the run. Local, threaded. Errors: DC_ERR_MEMORY. */
+/* Makes n rows from the lo-th on (0 is b->first): X[n x D] unless NULL, classes y[n], and ids[n x id_bytes], padded
+ * with zeros, if id_bytes > 0. seed: of the run. Local, threaded. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_builtin_make(const dc_builtin *b, uint64_t seed, dc_gidx lo, int64_t n, void *X, int32_t *y,
                                      char *ids, size_t id_bytes);
+
+/* The values alone, by the calling thread; scratch[dc_builtin_scratch_bytes()], aligned for double. Safe inside
+ * parallel regions. */
+void dc_builtin_rows(const dc_builtin *b, uint64_t seed, dc_gidx lo, int64_t n, void *X, void *scratch);
+size_t dc_builtin_scratch_bytes(const dc_builtin *b);
 
 /* One glyph of random class, pose, pen and brightness, white on black. row >= 0. out[784]: row-major 28 x 28 grey
  * values. Returns the class 0..9; classes are equally likely. Safe inside parallel regions; takes about 10 us. */
 int dc_glyph_row(uint64_t seed, dc_gidx row, uint8_t out[DC_GLYPH_PIXELS]);
+/* Its class alone. */
+int dc_glyph_class(uint64_t seed, dc_gidx row);
 
 #endif

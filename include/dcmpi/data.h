@@ -112,7 +112,7 @@ typedef struct {
     int64_t D;
     dc_dtype dtype;
     void *X;                /* [n x D] stored type, local, owned; NULL if the data are sparse, or stay in their files */
-    bool streams;           /* rows stay in their file; global */
+    bool streams;           /* rows stay in their file, or are made in each pass; global */
     dc_data_stream *stream; /* these, owned; NULL: none, or a rehearsal */
     dc_csr csr;  /* sparse data: this rank's rows, with values as stored, or as clipped; ptr (from 0), col and val are
                     owned; all 0 if the data are dense. dtype: the type of rows that are made dense of them */
@@ -170,7 +170,8 @@ typedef struct {
     bool of_share;         /* their number is not known yet: a share of the variance decides */
     dc_reduce_kind reduce; /* that makes them */
     dc_row_norm norm;
-    bool in_place;                        /* the rows can stay in their file */
+    bool in_place;                        /* the rows can stay in their file, or be made again */
+    size_t made_scratch;                  /* bytes that a thread needs to make a row of built-in data */
     bool stream;                          /* and they do */
     size_t chunk_cache;                   /* bytes for unpacked chunks */
     dc_h5_packing packing;                /* of rows that are in chunks there: the largest of all files */

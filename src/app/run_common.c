@@ -250,8 +250,9 @@ static const char *phase_line(const dc_estimate_phase *p, char out[LINE_MAX_BYTE
 static const char *residency_line(const dc_config *cfg, const char *why, char out[LINE_MAX_BYTES])
 {
     const bool stream = cfg->input.residency == DC_RESIDENCY_STREAM;
-    snprintf(out, LINE_MAX_BYTES, "residency %s: %s", stream ? "stream, each pass reads the rows again" : "memory",
-             why);
+    const char *again = dc_builtin_is(cfg->input.data) ? "stream, each pass makes the rows again"
+                                                       : "stream, each pass reads the rows again";
+    snprintf(out, LINE_MAX_BYTES, "residency %s: %s", stream ? again : "memory", why);
     return out;
 }
 

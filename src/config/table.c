@@ -302,9 +302,10 @@ const dc_key dc_key_table[] = {
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .also = "streaming out_of_core mmap memmap",
      .doc =
          "Where the rows are while the job runs. memory: read once. stream: in their files; every pass reads them "
-         "again, while the rows before are used, and memory does not grow with them. The results are the same bits. "
-         "auto: memory if the job then fits into what is free, else stream if the rows can be read in place (dense, no "
-         "transforms of counts); the log says which and why."},
+         "again, while the rows before are used, and memory does not grow with them. Built-in data are made again. The "
+         "results are the same bits. auto: memory if the job then fits into what is free, else stream if the rows can "
+         "be "
+         "read in place (dense, no transforms of counts); the log says which and why."},
     {KEY("input", "chunk_cache", DC_KEY_INT, input.chunk_cache, "64"), .min = 1, .max = 1 << 20, .unit = "MiB",
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .also = "rdcc_nbytes chunk_cache_size",
      .doc =

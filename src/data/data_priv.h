@@ -198,16 +198,21 @@ DC_CHECKED dc_status dc_data_set_norm(dc_comm *comm, dc_dataset *data);
 /* Refuses fewer than K distinct scaled rows. Errors: DC_ERR_DATA, DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_data_check_distinct(dc_comm *comm, const dc_dataset *data, int64_t K);
 
-/* ---- Stored values of dense rows: in memory, or in files (stream.c) ---------------------------------------------- */
+/* ---- Stored values of dense rows: in memory, in files, or made (stream.c)
+ * ---------------------------------------------- */
 
 /* Rows in files, as one rank's threads see them: each through a window of its own, of at most dc_data_window_rows()
  * rows, that moves along. A thread that goes through the rows in order has the next ones read ahead. store: owned from
  * then on; first: row of the store that is local row 0; rows: number of local rows. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_data_stream_create(dc_store *store, dc_gidx first, int64_t rows, dc_data_stream **out);
+/* The same for rows that are made whenever a thread comes to them; first: row of the built-in data. seed: of the run.
+ */
+DC_CHECKED dc_status dc_data_stream_make(const dc_builtin *b, uint64_t seed, dc_gidx first, int64_t rows,
+                                         dc_data_stream **out);
 /* Accepts NULL. */
 void dc_data_stream_destroy(dc_data_stream **stream);
-/* Memory that it takes, with this many threads. */
-double dc_data_stream_bytes(size_t row_bytes, int threads);
+/* Memory that it takes, with this many threads; scratch_bytes: of a thread that makes rows, else 0. */
+double dc_data_stream_bytes(size_t row_bytes, size_t scratch_bytes, int threads);
 /* Rows of a window: as many as fit into DC_DATA_WINDOW_BYTES, at least one. */
 enum { DC_DATA_WINDOW_BYTES = 64 << 10 };
 int64_t dc_data_window_rows(size_t row_bytes);

@@ -3,7 +3,7 @@
  * Rank 0 alone looks at the header; then all ranks read their rows together. Each step below is collective and returns
  * the same status everywhere. Dense rows are never converted in memory: uint8 stays uint8, and becomes float when it is
  * gathered. Sparse rows stay sparse, with float32 values. Rows may stay in their file (stream.c): then every pass below
- * reads them again. */
+ * reads them again, or, of built-in data, makes them again. */
 #include <string.h>
 
 #include "counts.h"
@@ -44,15 +44,18 @@ out:
 enum { COLUMN_BYTES = 2 * sizeof(float) + 8 * sizeof(double) };
 
 /* Rows that stay in their file are only looked at. */
-static dc_status open_rows(dc_dataset *d, const dc_data_shape *s)
+static dc_status open_rows(dc_dataset *d, const dc_data_shape *s, uint64_t seed)
 {
     dc_status st = DC_OK;
     dc_store *store = NULL;
+    const size_t row_bytes = (size_t)d->D * dc_dtype_bytes(d->dtype);
+    d->bytes = (size_t)dc_data_stream_bytes(row_bytes, s->head.made_scratch, dc_data_threads());
+    if (s->is_builtin)
+        return dc_data_stream_make(&s->builtin, seed, d->part.row_lo, dc_part_rows(&d->part), &d->stream);
     DC_TRY(dc_data_store_create(s, d->source, &store));
     DC_TRY(dc_data_store_list(s, store, d->part.row_lo, dc_part_rows(&d->part)));
     DC_TRY(dc_data_stream_create(store, d->part.row_lo, dc_part_rows(&d->part), &d->stream));
     store = NULL;
-    d->bytes = (size_t)dc_data_stream_bytes((size_t)d->D * dc_dtype_bytes(d->dtype), dc_data_threads());
     if (s->head.packing.chunk_bytes > 0)
         d->bytes += (size_t)dc_store_chunks_need(&s->head.packing, dc_data_threads(), s->head.chunk_cache);
 out:
@@ -61,7 +64,7 @@ out:
 }
 
 /* The memory of sparse rows is taken when it is known how many values this rank's rows have. */
-static dc_status take_memory(dc_dataset *d, const dc_data_shape *s, int ranks_here)
+static dc_status take_memory(dc_dataset *d, const dc_data_shape *s, uint64_t seed, int ranks_here)
 {
     dc_status st = DC_OK;
     const size_t n = (size_t)dc_part_rows(&d->part), D = (size_t)d->D;
@@ -69,7 +72,7 @@ static dc_status take_memory(dc_dataset *d, const dc_data_shape *s, int ranks_he
     if (s->head.sparse) /* the stored values say nothing about the number of columns */
         DC_TRY(check_memory(d, dc_mul_size(D, COLUMN_BYTES), ranks_here));
     else
-        DC_TRY(s->head.stream ? open_rows(d, s) : take_rows(d, ranks_here));
+        DC_TRY(s->head.stream ? open_rows(d, s, seed) : take_rows(d, ranks_here));
     if (has_labels) DC_TRY(dc_mem_alloc(&d->y, n, sizeof *d->y, "labels"));
     DC_TRY(dc_mem_alloc(&d->shift, D, sizeof *d->shift, "scaling"));
     DC_TRY(dc_mem_alloc(&d->scale, D, sizeof *d->scale, "scaling"));
@@ -226,7 +229,7 @@ dc_status dc_dataset_open(dc_comm *comm, const dc_data_request *request, int sha
     memcpy(d->image_shape, shape.image_shape, sizeof d->image_shape);
     d->files = r.files;
     snprintf(d->source, sizeof d->source, "%s", r.path);
-    DC_TRY_ALL(comm, take_memory(d, &shape, dc_comm_node_size(comm)));
+    DC_TRY_ALL(comm, take_memory(d, &shape, seed, dc_comm_node_size(comm)));
     DC_TRY(shape.is_builtin ? make_rows(comm, d, &shape, seed) : load_rows(comm, d, &shape));
     DC_TRY(dc_data_examine(comm, d, request, seed, K));
     *out = d;

@@ -38,7 +38,8 @@ static dc_status describe_builtin(const dc_data_request *r, dc_data_shape *s)
                                .has_labels = true,
                                .C = b->C,
                                .has_ids = id_bytes > 0,
-                               .id_bytes = id_bytes};
+                               .id_bytes = id_bytes,
+                               .made_scratch = dc_builtin_scratch_bytes(b)};
     if (b->kind == DC_DATA_GLYPHS) {
         s->n_image_dims = 2;
         s->image_shape[0] = s->image_shape[1] = DC_GLYPH_SIDE;
@@ -384,19 +385,17 @@ out:
     return dc_data_status(st);
 }
 
-/* Whether the rows stay in their files. Counts are transformed in memory. */
+/* Whether the rows stay in their files, or are made in each pass. Counts are transformed in memory. */
 static dc_status apply_stream(const dc_data_request *r, dc_data_shape *s)
 {
     dc_data_header *head = &s->head;
     const char *why = NULL;
     size_t unreadable = 0, n = 0;
-    if (s->is_builtin)
-        why = "are made, not read";
-    else if (head->sparse)
+    if (head->sparse)
         why = "are sparse";
     else if (head->counts)
         why = "are transformed as counts (input.normalize_total, log1p, variable_columns)";
-    else
+    else if (!s->is_builtin)
         unreadable = find_unreadable(s), n = s->files ? s->files->n : 1;
     head->in_place = !why && unreadable == n;
     head->stream = r->stream;

@@ -56,7 +56,7 @@ double dc_dataset_bytes(const dc_data_header *head, const dc_part *part, const d
     const double row = stored + factor + label + dc_dataset_id_bytes(head) + 4 * k;
     const size_t stored_row = (size_t)head->D * dc_dtype_bytes(head->dtype);
     return head->files_bytes + (double)dc_part_rows(part) * row + (head->sparse ? sizeof(int64_t) : 0) +
-           (head->stream ? dc_data_stream_bytes(stored_row, dc_data_threads()) : 0) +
+           (head->stream ? dc_data_stream_bytes(stored_row, head->made_scratch, dc_data_threads()) : 0) +
            (head->stream && head->packing.chunk_bytes > 0
                 ? dc_store_chunks_need(&head->packing, dc_data_threads(), head->chunk_cache)
                 : 0) +

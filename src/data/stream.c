@@ -1,4 +1,5 @@
-/* Rows that stay in their files (input.residency = stream), for passes of several threads.
+/* Rows that stay in their files (input.residency = stream), or are made when they are needed, for passes of several
+ * threads.
  *
  * Every thread has a window: rows that it has read last. A thread that asks for the row behind its window, or for one
  * at most GAP_BYTES further on, goes through the rows in order: its window then doubles, up to DC_DATA_WINDOW_BYTES, so
@@ -21,10 +22,13 @@ typedef struct {
     _Alignas(DC_MEM_ALIGN) char *bytes; /* [window_rows x row_bytes] */
     int64_t lo, hi;                     /* local rows that it holds */
     int64_t expected;                   /* rows before this one are being read ahead */
+    void *scratch;                      /* for rows that are made */
 } window;
 
 struct dc_data_stream {
-    dc_store *store;
+    dc_store *store; /* NULL: rows are made: */
+    dc_builtin made;
+    uint64_t seed;
     dc_gidx first;
     int64_t rows, window_rows, ahead_rows, gap_rows;
     size_t row_bytes;
@@ -38,15 +42,20 @@ int64_t dc_data_window_rows(size_t row_bytes)
     return DC_MAX((int64_t)(DC_DATA_WINDOW_BYTES / row_bytes), (int64_t)1);
 }
 
-static size_t window_bytes(size_t row_bytes)
+static size_t aligned(size_t bytes)
 {
-    const size_t bytes = (size_t)dc_data_window_rows(row_bytes) * row_bytes;
     return (bytes + DC_MEM_ALIGN - 1) / DC_MEM_ALIGN * DC_MEM_ALIGN;
 }
 
-double dc_data_stream_bytes(size_t row_bytes, int threads)
+static size_t window_bytes(size_t row_bytes)
 {
-    return (double)threads * (double)(window_bytes(row_bytes) + sizeof(window)) + sizeof(dc_data_stream);
+    return aligned((size_t)dc_data_window_rows(row_bytes) * row_bytes);
+}
+
+double dc_data_stream_bytes(size_t row_bytes, size_t scratch_bytes, int threads)
+{
+    return (double)threads * (double)(window_bytes(row_bytes) + aligned(scratch_bytes) + sizeof(window)) +
+           sizeof(dc_data_stream);
 }
 
 static dc_status status_of(void *store)
@@ -54,11 +63,11 @@ static dc_status status_of(void *store)
     return dc_store_status(store);
 }
 
-dc_status dc_data_stream_create(dc_store *store, dc_gidx first, int64_t rows, dc_data_stream **out)
+static dc_status create(size_t row_bytes, size_t scratch_bytes, dc_gidx first, int64_t rows, dc_data_stream **out)
 {
     dc_status st = DC_OK;
     dc_data_stream *s = NULL;
-    const size_t row_bytes = dc_store_row_bytes(store), threads = (size_t)omp_get_max_threads();
+    const size_t threads = (size_t)omp_get_max_threads(), one = window_bytes(row_bytes) + aligned(scratch_bytes);
     DC_TRY(dc_mem_alloc(&s, 1, sizeof *s, "stream of rows"));
     *s = (dc_data_stream){.first = first,
                           .rows = rows,
@@ -68,15 +77,36 @@ dc_status dc_data_stream_create(dc_store *store, dc_gidx first, int64_t rows, dc
                           .row_bytes = row_bytes,
                           .threads = (int)threads};
     DC_TRY(dc_mem_alloc(&s->window, threads, sizeof *s->window, "stream of rows"));
-    DC_TRY(dc_mem_alloc(&s->slab, threads, window_bytes(row_bytes), "windows of rows"));
-    for (size_t t = 0; t < threads; t++) s->window[t].bytes = s->slab + t * window_bytes(row_bytes);
-    s->store = store;
-    dc_error_watch(status_of, store);
+    DC_TRY(dc_mem_alloc(&s->slab, threads, one, "windows of rows"));
+    for (size_t t = 0; t < threads; t++) {
+        s->window[t].bytes = s->slab + t * one;
+        s->window[t].scratch = s->window[t].bytes + window_bytes(row_bytes);
+    }
     *out = s;
     return DC_OK;
 out:
     dc_data_stream_destroy(&s);
     return st;
+}
+
+dc_status dc_data_stream_create(dc_store *store, dc_gidx first, int64_t rows, dc_data_stream **out)
+{
+    const dc_status st = create(dc_store_row_bytes(store), 0, first, rows, out);
+    if (st != DC_OK) return st;
+    (*out)->store = store;
+    dc_error_watch(status_of, store);
+    return DC_OK;
+}
+
+dc_status dc_data_stream_make(const dc_builtin *b, uint64_t seed, dc_gidx first, int64_t rows, dc_data_stream **out)
+{
+    const size_t row_bytes = (size_t)b->D * dc_dtype_bytes(b->dtype);
+    const dc_status st = create(row_bytes, dc_builtin_scratch_bytes(b), first, rows, out);
+    if (st != DC_OK) return st;
+    (*out)->made = *b;
+    (*out)->seed = seed;
+    (*out)->gap_rows = 0; /* a row that nobody asked for is work */
+    return DC_OK;
 }
 
 void dc_data_stream_destroy(dc_data_stream **stream)
@@ -100,12 +130,12 @@ static int number_of_thread(void)
 
 void dc_data_stream_expect(dc_data_stream *s, int64_t lo, int64_t n)
 {
-    dc_store_expect(s->store, s->first + lo, n);
+    if (s->store) dc_store_expect(s->store, s->first + lo, n);
 }
 
 dc_status dc_data_stream_check(dc_data_stream *s)
 {
-    return dc_store_check_unchanged(s->store, s->first, s->rows);
+    return s->store ? dc_store_check_unchanged(s->store, s->first, s->rows) : DC_OK;
 }
 
 /* Tells the system what comes behind the window, half of AHEAD_BYTES or more at a time. */
@@ -126,6 +156,10 @@ static void move(dc_data_stream *s, window *w, int64_t lo, int64_t n)
     const int64_t rows = DC_MIN(DC_MIN(wanted, s->window_rows), s->rows - lo);
     w->lo = lo;
     w->hi = lo + rows;
+    if (!s->store) {
+        dc_builtin_rows(&s->made, s->seed, s->first + lo, rows, w->bytes, w->scratch);
+        return;
+    }
     if (goes_on) expect_next(s, w);
     (void)dc_store_read(s->store, s->first + lo, rows, w->bytes);
 }

@@ -150,11 +150,16 @@ static void ink_pixels(const double d2[DC_GLYPH_PIXELS], const pose *p, uint64_t
     }
 }
 
-int dc_glyph_row(uint64_t seed, dc_gidx row, uint8_t out[DC_GLYPH_PIXELS])
+int dc_glyph_class(uint64_t seed, dc_gidx row)
 {
     uint32_t w[4];
     dc_rng4(seed, DC_STREAM_SYNTH, BLOCK_CLASS, (uint64_t)row, w);
-    const int class = (int)((uint64_t)w[0] * DC_GLYPH_CLASSES >> 32);
+    return (int)((uint64_t)w[0] * DC_GLYPH_CLASSES >> 32);
+}
+
+int dc_glyph_row(uint64_t seed, dc_gidx row, uint8_t out[DC_GLYPH_PIXELS])
+{
+    const int class = dc_glyph_class(seed, row);
     const dc_glyph *glyph = &dc_glyphs[class];
     const pose p = draw_pose(seed, row);
     double d2[DC_GLYPH_PIXELS];
