@@ -43,7 +43,7 @@ static const dc_verb_help table[] = {
      .details =
          "The input may be several files: a glob, or a list '[a.npy, b.h5, c.h5:name]', of HDF5 and .npy files.\n"
          "The scaling is that of the run. Labels in the input are used for the scores only.\n"
-         "  --label-dataset=/PATH  labels that are not in /y, such as /obs/cell_type\n"
+         "  --label-dataset=/PATH  labels that are not in /y, such as /obs/cell_type; by default what the run took\n"
          "  --matrix=NAME          rows of an AnnData file: X, raw/X or layers/NAME; by default what the run took\n"
          "If the model is of documents, the input may be documents, too, one file or several; they become rows as\n"
          "convert made them:\n"
