@@ -326,6 +326,7 @@ dc_status dc_job_plan_classes(dc_conversion *j)
     else if (r->unlabelled > 0)
         dc_log_note("%s: rows without a label (empty, -1, or a word such as NA or ?), stored as -1: %lld",
                     j->cfg->output, (long long)r->unlabelled);
+    dc_classes_note(j->classes, j->cfg->output);
     if (r->n_classes == r->N && r->N > 2)
         dc_log_note("%s: there are as many labels as rows: are they identifiers? Then say --id-column", j->cfg->output);
     return DC_OK;
