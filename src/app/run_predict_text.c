@@ -87,7 +87,7 @@ static dc_status look(dc_prediction *p, document_columns *found)
         return DC_FAIL(DC_ERR_USAGE, "%s is for documents, but the rows of %s were not made of documents", option,
                        p->model);
     if (!found->text_column[0]) return DC_OK;
-    DC_TRY(p->one_file ? dc_files_one(p->names, &p->documents) : dc_files_list(p->names, &p->documents));
+    DC_TRY(p->one_file ? dc_files_one(p->names, &p->documents) : dc_files_list(p->names, false, &p->documents));
     DC_TRY(judge(p->documents, option, &found->text));
     if (!found->text) goto out;
     p->documents->plain = p->documents->n == 1;

@@ -95,10 +95,10 @@ static const dc_verb_help table[] = {
      .summary = "IDX, CSV, NPY, HDF5, Matrix Market, svmlight, documents to a data file",
      .details =
          "Inputs are IDX, NPY, text (UTF-8 or UTF-16), Matrix Market, svmlight (these also compressed by gzip,\n"
-         "bzip2, xz or zstd), a folder of 10x or HDF5; several, or a glob of files in quotes, are concatenated.\n"
+         "bzip2, xz or zstd), a folder of 10x or HDF5; several, or a glob in quotes, are concatenated.\n"
          "Sparse inputs make a sparse data file, which anndata.read_h5ad opens. Built-in data are written as a deck's\n"
          "input.data would make them with run.seed: 1 (builtin:embeddings,rows=1000000,width=128).\n"
-         "  --labels=FILE            labels, once per input in the same order; empty, -1, NA, ? and the like mean\n"
+         "  --labels=FILE            labels, once per input in the same order, or a glob; empty, -1, NA, ? and the like mean\n"
          "                           no label\n"
          "  --label-column=COLUMN    for text: first, last, none (default), a number from 0, or a name from line 1\n"
          "  --id-column=COLUMN       for text, chosen in the same way; kept as /ids\n"
