@@ -19,6 +19,8 @@ expect_out "^clusters +inertia +silhouette +stability" "the table is in the log"
 expect_out "suggest   [2-5] clusters: its silhouette, " "a suggestion with its reason"
 suggested=$(sed -nE 's/.*suggest   ([0-9]+) clusters.*/\1/p' "$out")
 is "$(result_value clusters)" "$suggested" "the result is that of the suggested number"
+is "$(result_value inertia)" "$(sed -nE "s/.*sweep     K = $suggested, .*: inertia ([0-9.]+), .*/\\1/p" "$out")" "with its inertia"
+is "$(grep -c "saved .*, sweep step" "$out")" 0 "no checkpoint for each number before its time"
 run 5 1 "${args[@]}" --run.output=other
 expect_exit 0 "on 5 ranks"
 expect_same other "on 5 ranks"

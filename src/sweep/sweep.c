@@ -164,8 +164,10 @@ static dc_status cluster(dc_comm *comm, sweep *s, int t)
     const double start = dc_clock_now_s();
     double *value = s->out->value[t];
     dc_state_at(cfg->state, "sweep", 0);
+    dc_state_in_part(cfg->state, true);
     st = cfg->method->fit(comm, cfg->method->ctx, s->rows,
                           &(dc_sweep_task){.K = K, .seed = cfg->seed, .state = cfg->state}, &fit);
+    dc_state_in_part(cfg->state, false);
     DC_TRY(name_number(st, K, ""));
     dc_sample_labels(comm, &s->sample, s->rows->part, fit.label, s->own, s->label + t, cfg->n);
     if (cfg->score) DC_TRY(cfg->score(comm, cfg->score_ctx, fit.label, K, value + DC_SWEEP_SCORES));
