@@ -108,6 +108,9 @@ expect_out "240 rows x 153 sparse float32" "raw/X has its own columns"
 is "$($python -c "import h5py; print(h5py.File('raw/run.h5').attrs['feature_names'].decode().split()[-1])")" z "and their names"
 km 2 1 oldraw old.h5ad --input.matrix=raw/X --input.label_dataset=kind
 ok "raw.X of an old file: the same labels" same twin oldraw
+run 2 1 predict --model=oldraw/run.h5 --input=old.h5ad --output=o.h5
+expect_out "NOTE .*labels are those of kind, as in the run" "predict takes both of an old file"
+is "$(result_value acc)" "$acc" "which score its result"
 km 1 1 oldx old.h5ad --input.label_dataset=kind
 ok "X of an old file, dense: the same labels" same twin oldx
 for scale in none standard minmax pca; do
@@ -126,13 +129,16 @@ expect_exit 0 "predict"
 run 0 1 compare csr/run.h5 p.h5
 expect_exit 0 "predict of a sparse file gives the bits of training"
 run 1 1 predict --model=csr/run.h5 --input=dense.h5 --output=q.h5
+expect_no_out "NOTE .*labels are those" "predict of a file without the labels of the run: its own"
 run 0 1 compare p.h5 q.h5
 expect_no_out "^/labels" "predict of the dense twin: the same labels"
 run 1 1 predict --model=d_none/run.h5 --input=a.h5ad --matrix=layers/wide --label-dataset=kind --output=w.h5
 run 0 1 compare d_none/run.h5 w.h5
 expect_no_out "^/labels" "predict of a sparse layer by a model of dense rows: the same labels"
-run 1 1 predict --model=raw/run.h5 --input=a.h5ad --label-dataset=kind --output=r.h5
+run 1 1 predict --model=raw/run.h5 --input=a.h5ad --output=r.h5
 expect_out "NOTE .*rows are those of raw/X, as in the run" "predict takes the matrix of the run"
+expect_out "NOTE .*labels are those of kind, as in the run; --label-dataset takes others" "and its labels"
+is "$(result_value acc)" "$acc" "which score the result"
 run 0 1 compare raw/run.h5 r.h5
 expect_exit 0 "with its bits"
 run 1 1 predict --model=csr/run.h5 --input=a.h5ad --matrix=layers/turned --output=t.h5

@@ -138,6 +138,11 @@ converts A.npy "uint8 $numbers labels a,b 010101010101" "labels from a file" row
 genes="names gene 0,gene 1,gene 2,gene 3,gene 4"
 converts A.npy "uint8 ids CELL0-1,CEL $genes" "a folder of 10x" 10x
 expect_out "5 x 12: its columns are the rows; ids from 10x/barcodes.tsv.gz; names from 10x/features.tsv.gz" "a NOTE says what was found"
+mkdir runs
+for i in 1 2; do cp -r 10x runs/s$i; cp labels.txt runs/l$i.txt; done
+converts A.npy,A.npy "uint8 ids CELL0-1,CEL $genes labels a,b 010101010101010101010101" "folders and their labels by globs" 'runs/s?' --labels='runs/l?.txt'
+run 0 1 convert 'runs/s?' none.h5 --text-column=file
+expect_error 3 "runs/s1 is a directory; name its files" "a folder holds no documents by itself"
 converts A.npy,A.npy "uint8 ids CELL0-1,CEL $genes" "its matrix, twice" 10x/matrix.mtx.gz 10x
 converts A.npy "uint8 ids CELL0,CELL1 names ENSG0,ENSG1,ENSG2,ENSG3,ENSG4" "old names, a prefix, cells in rows" 10x_old/P_matrix.mtx
 converts A.npy "uint8 $numbers" "ids are not wanted" rows.mtx --id-column=none

@@ -19,6 +19,8 @@ expect_out "^clusters +inertia +silhouette +stability" "the table is in the log"
 expect_out "suggest   [2-5] clusters: its silhouette, " "a suggestion with its reason"
 suggested=$(sed -nE 's/.*suggest   ([0-9]+) clusters.*/\1/p' "$out")
 is "$(result_value clusters)" "$suggested" "the result is that of the suggested number"
+is "$(result_value inertia)" "$(sed -nE "s/.*sweep     K = $suggested, .*: inertia ([0-9.]+), .*/\\1/p" "$out")" "with its inertia"
+is "$(grep -c "saved .*, sweep step" "$out")" 0 "no checkpoint for each number before its time"
 run 5 1 "${args[@]}" --run.output=other
 expect_exit 0 "on 5 ranks"
 expect_same other "on 5 ranks"
@@ -156,11 +158,11 @@ refused 2 2..900 "'2..900' makes it more than 256 numbers"
 refused 3 2,301 "301 clusters but only 300 rows: lower sweep.clusters"
 refused 3 2,280 "280 clusters, but a subsample for the stability has 240 rows"
 run 1 1 "${base[@]}" --clusters=2..4 --clusters=3
-expect_error 2 "--clusters is given twice" "two series"
+expect_error 2 "--clusters: key sweep.clusters is given twice" "two series"
 run 1 1 fit --clusters=2..4
 expect_error 2 "unknown option --clusters" "fit has no series"
 run 1 1 "${base[@]}" --cluster.clusters=4
-expect_error 2 "cluster.clusters is not used: the verb is sweep-k" "one number"
+expect_error 2 "cluster.clusters is not used: the verb is sweep-k, which takes --clusters" "one number"
 run 1 1 sweep-k --cluster.method=dec
 expect_error 2 "cluster.method = dec: sweep-k takes" "a method that trains, on the command line"
 run 1 1 sweep-k "${common[@]}" --clusters=2..4 --run.output=wrong --dry-run

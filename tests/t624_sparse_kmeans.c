@@ -122,6 +122,63 @@ static void equal_rows(dc_comm *comm)
     t51_free(&few), t51_free(&r);
 }
 
+/* Rows of one or two values, which are as near to many centres, or nearly so: some values are one or two units in the
+ * last place larger; and rows without values. */
+static void ties(dc_comm *comm, int64_t D, int64_t K)
+{
+    enum { N = 700, HOT = 45 };
+    t51_rows r = t51_make(N, D, 3, 2, false, 629);
+    int64_t n = 0;
+    memset(r.dense, 0, (size_t)(N * D) * sizeof *r.dense);
+    for (int64_t i = 0; i < N; i++) {
+        const int64_t first = i % HOT * (D / HOT), last = D - 1 - i % 3;
+        float value = 1;
+        for (int64_t u = 0; u < i / HOT % 3; u++) value = nextafterf(value, 2);
+        if (i % 50 != 49) {
+            r.col[n] = (int32_t)first, r.val[n++] = value;
+            r.dense[i * D + first] = value;
+        }
+        if (i % 4 == 0 && last > first && i % 50 != 49) {
+            r.col[n] = (int32_t)last, r.val[n++] = 1;
+            r.dense[i * D + last] = 1;
+        }
+        r.ptr[i + 1] = n;
+    }
+    r.csr.total = n;
+    r.csr.longest = 2;
+    float *start = t6_alloc(K * D, sizeof *start);
+    for (int64_t k = 0; k < K; k++) memcpy(start + k * D, r.dense + (N - 1 - k) * D, (size_t)D * sizeof *start);
+    const dc_kmeans_config cfg = {.K = K, .n_init = 1, .max_iter = 12, .tol = 0, .seed = 4};
+    compare(comm, "ties", &r, 8, cfg, start, false);
+    free(start);
+    t51_free(&r);
+}
+
+/* Centres of the same values in other columns: only rounding tells which is the nearest to a row that has no value, or
+ * one in a column where they have none. */
+static void orders(dc_comm *comm)
+{
+    enum { N = 90, D = 333, K = 30 };
+    t51_rows r = t51_make(N, D, 3, 2, false, 630);
+    float *start = t6_alloc(K * D, sizeof *start);
+    int64_t n = 0;
+    memset(r.dense, 0, (size_t)N * D * sizeof *r.dense);
+    for (int64_t i = 0; i < N; i++) {
+        const float value = (float)(i % 7) / 3;
+        if (value > 0) r.col[n] = D - 1, r.val[n++] = r.dense[i * D + D - 1] = value;
+        r.ptr[i + 1] = n;
+    }
+    r.csr.total = n;
+    r.csr.longest = 1;
+    for (int64_t k = 0; k < K; k++)
+        for (int64_t c = 0; c < D - 1; c++) start[k * D + (c * (2 * k + 1) + k) % (D - 1)] = (float)t51_unit(631, 0, c);
+    for (int64_t k = 0; k < K; k++) start[k * D + D - 1] = 0;
+    compare(comm, "orders", &r, 8, (dc_kmeans_config){.K = K, .n_init = 1, .max_iter = 0, .tol = 0, .seed = 1}, start,
+            false);
+    free(start);
+    t51_free(&r);
+}
+
 /* The same rows in other units; a column with equal, large values in all rows makes scores ambiguous. */
 static void units(dc_comm *comm, double unit)
 {
@@ -148,6 +205,9 @@ int main(void)
     topics(comm, true);
     reseeded(comm);
     equal_rows(comm);
+    ties(comm, 128, 20);
+    ties(comm, 333, 70);
+    orders(comm);
     units(comm, 1);
     units(comm, 1e15);
     units(comm, 1e-15);

@@ -96,7 +96,9 @@ expect_exit 0 "a data file again"
 is "$(text o2.h5 "(f['ids'][39].decode(), f.attrs['classes'].decode(), list(f['y'][:3]))")" "('cell39', 'B\\nT', [0, 1, -1])" \
     "ids, names and classes travel through it"
 run 0 1 convert o.h5 a.h5ad o3.h5 --label-dataset=/y
-expect_error 3 "has no '/y'" "two inputs, one without the labels"
+expect_error 3 "a.h5ad has no '/y' .--label-dataset.; it has integers or texts in .*/obs/kind" "two inputs, one without the labels"
+run 0 1 convert a.h5ad o3.h5 --label-dataset=kinds
+expect_error 3 "a.h5ad has no '/obs/kinds' .--label-dataset.; it has integers or texts in .*/obs/kind" "a wrong column of obs"
 
 for file in m.mat noblock.mat; do
     run 0 1 convert $file o.h5 --force --dataset=/fea
@@ -127,7 +129,9 @@ refuse() { # REGEX WHAT ARGS
 for file in sparse.h5ad 10x.h5 10x2.h5 sparse.mat; do refuse "has no shape of 2 numbers" "$file" $file; done
 refuse "2 datasets.*--dataset: /a 4 x 40, /b 4 x 40" "several matrices" two.mat
 refuse "'/row_attrs/Gene' has 3 names for the 4 rows" "too few names" bad.loom
-refuse "has no '/none'" "ids that are not there" x.loom --id-dataset=/none
+refuse "has no '/none' .--id-dataset.; it has an integer or a text for each row in .*/col_attrs/" "ids that are not there" x.loom --id-dataset=/none
+refuse "has no '/c' .--dataset.; it has /a 4 x 40, /b 4 x 40" "a matrix that is not there" two.mat --dataset=c
+refuse "has no '/none' .--dataset.; it has /X sparse" "a sparse one that is not there" sparse.h5ad --dataset=none
 refuse "4 columns, which do not make an image of --image-shape .16 pixels" "an image shape that does not fit" a.npy --image-shape=4x4
 refuse "cannot read text of '/ids'" "an id whose text is not there" heap.h5
 refuse "cannot read text of '/ids'" "a label whose text is not there" heap.h5 --id-dataset=none --label-dataset=/ids

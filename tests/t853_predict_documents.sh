@@ -37,6 +37,18 @@ run 0 1 compare one.h5 list.h5
 expect_exit 0 "a list"
 ok "no file of rows is left" test -z "$(ls ./*rows.h5* 2>/dev/null)"
 
+sed -E 's/"(id|topic)": [^,]*, //g' all.jsonl >bare.jsonl
+run 0 1 predict --model=r/run.h5 --input=bare.jsonl --output=bare.h5
+expect_exit 0 "new documents without labels and ids"
+expect_out "NOTE .*bare.jsonl: has no column 'topic', from which the labels were taken in training: no labels; --label-column names" "it says that"
+expect_out "NOTE .*bare.jsonl: has no column 'id', from which the ids were taken" "of both"
+is "$(py "a, b = (h5py.File(n) for n in ('one.h5', 'bare.h5')); print((a['labels'][:] == b['labels'][:]).all(), 'ids' in b, 'metrics' in b)")" \
+    "True False False" "the clusters are the same"
+cut -d '"' -f 4 bare.jsonl >lines.txt
+run 0 1 predict --model=r/run.h5 --input=lines.txt --text-column=line --output=lines.h5
+expect_exit 0 "of one document per line"
+is "$(py "a, b = (h5py.File(n) for n in ('one.h5', 'lines.h5')); print((a['labels'][:] == b['labels'][:]).all())")" True "the same clusters"
+
 refused() { # CODE REGEX WHAT ARGUMENTS
     run 0 1 predict --model=r/run.h5 --output=no.h5 "${@:4}"
     expect_error "$1" "$2" "$3"
@@ -53,8 +65,13 @@ cp all.jsonl out.h5
 run 0 1 predict --model=r/run.h5 --input='[out.h5, "docs 0.jsonl"]' --output=out.h5 --force
 expect_error 2 "out.h5 would be written, and is also an input" "an output that is an input"
 ok "which is left as it was" cmp all.jsonl out.h5
+refused 2 "label-column=none.such: no document has such a key" "labels that were asked for" --input=bare.jsonl --label-column=none.such
 make_blobs 30
 run 0 1 kmeans --input.data=blobs.h5 --cluster.clusters=3 --run.output=b
 run 0 1 predict --model=b/run.h5 --input=all.jsonl --label-column=topic --output=no.h5
 expect_error 2 "label-column is for documents, but the rows of b/run.h5 were not made of documents" "a model of other rows"
+mkdir cells
+: >cells/matrix.mtx
+run 0 1 predict --model=b/run.h5 --input=cells --output=no.h5
+expect_error 3 "cells is a folder of a sparse matrix, not a data file: first dcmpi convert cells OUT.h5" "a folder of 10x"
 done_testing

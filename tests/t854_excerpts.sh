@@ -55,6 +55,21 @@ run_cmd /usr/bin/python3 "$root/tools/report.py" r
 expect_exit 0 "report"
 number_between "$(grep -o '<q><bdi>Say &quot;[0-9]*&quot;, &lt;b&gt;caf' r/report.html | wc -l)" 9 60 "it shows documents of each cluster, escaped"
 
+mkdir parts
+run 0 1 convert a.jsonl parts/1.h5 --text-column=body
+sed -E 's/"Say/"Tell/; s/Say /Tell /' a.jsonl >b.jsonl
+run 0 1 convert b.jsonl parts/2.h5 --text-column=body --vocabulary=parts/1.h5
+run 1 1 kmeans --input.data='parts/*.h5' --input.scale=none --cluster.clusters=3 --run.output=many
+run_cmd /usr/bin/python3 "$root/tools/report.py" many
+expect_exit 0 "report of a run on two files"
+for word in Say Tell; do
+    number_between "$(grep -o "<q><bdi>$word &quot;[0-9]*&quot;, &lt;b&gt;caf" many/report.html | wc -l)" 1 60 "it shows documents of both: $word"
+done
+rm parts/2.h5
+run_cmd /usr/bin/python3 "$root/tools/report.py" many
+expect_exit 0 "report without one of them"
+ok "shows no documents" test "$(grep -c '<q><bdi>' many/report.html)" = 0
+
 run 0 1 check one.h5
 expect_exit 0 "check finds the file whole"
 py "

@@ -30,6 +30,10 @@ f = h5py.File('one.h5')
 print([list(f[k].asstr()[:]) for k in ('obs/_index', 'obs/label/categories', 'obs/text')], f['obs/label/codes'][:].tolist())")" \
     "[['18446744073709551615', '2', '-123456789012345678901'], ['1', '2'], ['one two', '', 'two \"NaN\" 12345678901234567890 \\\\']] [0, -1, 1]" \
     "ids keep their digits, labels are integers, texts are as they were"
+run 0 1 convert nested.jsonl large.h5 --text-column=article.body --label-column=u.x
+expect_out "NOTE .*labels beyond 2\^53 name their classes, with all their digits" "large integers as labels"
+is "$(py "print(list(h5py.File('large.h5')['obs/label/categories'].asstr()[:]))")" "['-123456789012345678901', '18446744073709551615', '2']" \
+    "which keep their digits"
 run 2 1 convert 'mein Ordner/*' empty.jsonl* many.h5 "${columns[@]}"
 expect_exit 0 "a glob, several members, empty shards"
 expect_out "^wrote many.h5: 15 x " "all documents"
@@ -46,6 +50,8 @@ bad 3 '{"a": ["x", "y"]}\n' "is a list, not a text; join its parts first: jq -c 
 bad 3 '{"a": "x"},\n{"a": "y"}\n' "bad.jsonl:1: not a JSON object.*no commas between the lines" "commas" --text-column=a
 bad 3 '{\n "a": "x"\n}\n' "bad.jsonl:1: not a JSON object.*one line of each: jq -c" "an object of several lines" --text-column=a
 bad 3 '{"a": "x", "l": 1.5}\n' "the value of 'l' is a number, not a text or an integer" "a label that is no integer" --text-column=a --label-column=l
+bad 3 '{"a": 12345678901234567890}\n' "the value of 'a' is a number, not a text" "a large integer is no text" --text-column=a
+bad 2 '{"a": "x", "l": 1}\n' "--label-column=k: no document has such a key; keys of the first: a, l;" "labels that are not there" --text-column=a --label-column=k
 bad 3 '{"a": "x", "n": NaNa}\n' "bad.jsonl:1: not a JSON object" "what is no number" --text-column=a
 head -c 15 empty.jsonl.gz >cut.jsonl.gz
 run 0 1 convert cut.jsonl.gz bad.h5 --text-column=a

@@ -93,6 +93,7 @@ class Files:
         self.first = first[:] if first is not None else np.empty(0, np.int64)
         names = [as_text(v) for v in name[:]] if isinstance(name, h5py.Dataset) and name.ndim == 1 else []
         inside = [as_text(v) for v in inner[:]] if isinstance(inner, h5py.Dataset) and inner.shape == self.first.shape else []
+        self.paths = names
         self.names = [one + ":" + part if part else one for one, part in zip(names, inside or [""] * len(names))]
         if len(self.names) != len(self.first) or (len(self.first) and (self.first[0] != 0 or (np.diff(self.first) < 0).any())):
             raise RunError(FORMAT, "/files is damaged: its names and first rows do not go together")
@@ -220,9 +221,8 @@ class DataFile:
 
     def texts(self):
         """The text of each row, if the file keeps it, as a dataset of strings; or None."""
-        found = self.h5.get("obs/text")
-        fits = isinstance(found, h5py.Dataset) and found.shape == self.X.shape[:1] and h5py.check_string_dtype(found.dtype)
-        return found if fits else None
+        found = text_column(self.h5, self.X.shape[0])
+        return found if found is not None and found.shape == self.X.shape[:1] else None
 
     def column_names(self):
         """Names of the columns, or []."""
@@ -235,6 +235,40 @@ class DataFile:
         elif not names and isinstance(var, h5py.Dataset) and var.dtype.names and "index" in var.dtype.names:
             names = [as_text(name) for name in var["index"]]
         return names if len(names) == self.X.shape[1] else []
+
+
+def text_column(h5, rows):
+    """The text of each of the rows, if the file keeps it, as a dataset of strings; or None."""
+    found = h5.get("obs/text")
+    fits = isinstance(found, h5py.Dataset) and found.ndim == 1 and found.shape[0] >= rows
+    return found if fits and h5py.check_string_dtype(found.dtype) else None
+
+
+class FileTexts:
+    """The texts of rows that come from many files, which are opened when they are needed; None for a row without one."""
+
+    OPEN_MAX = 64
+
+    def __init__(self, files, paths, rows):
+        self.files, self.paths, self.shape, self.open = files, paths, (rows,), {}
+
+    def _column(self, i):
+        if i not in self.open:
+            if len(self.open) >= self.OPEN_MAX:
+                h5, _ = self.open.pop(next(iter(self.open)))
+                h5.close()
+            end = self.files.first[i + 1] if i + 1 < len(self.files) else self.shape[0]
+            h5 = open_hdf5(self.paths[i])
+            self.open[i] = h5, text_column(h5, end - self.files.first[i])
+        return self.open[i][1]
+
+    def __getitem__(self, row):
+        i = int(np.searchsorted(self.files.first, row, "right")) - 1
+        try:
+            column = self._column(i)
+            return None if column is None else column[row - self.files.first[i]]
+        except (RunError, *BROKEN):
+            return None
 
 
 class Run:
@@ -287,15 +321,29 @@ class Run:
         if name.startswith("builtin:"):
             return None, "The rows of the built-in problem are computed, not stored."
         if self.files:
-            return None, "The rows come from %d files, which are not opened here; name one with all of them, " \
+            return None, "The rows come from %d files and are not read here; name one file with all of them, " \
                 "as dcmpi convert makes it, with --data." % len(self.files)
-        above = [os.path.join(self.folder, *[".."] * up) for up in range(4)]
-        for folder in [""] + above:
+        for folder in self._folders():
             try:
                 return DataFile(os.path.join(folder, name), self.N, labels, matrix), ""
             except (RunError, *BROKEN):
                 continue
         return None, "The data file %s was not found here; name it with --data." % name
+
+    def _folders(self):
+        """Where a path in run.h5 may start: here, in the run's folder, and in those above it."""
+        return [""] + [os.path.join(self.folder, *[".."] * up) for up in range(4)]
+
+    def texts(self):
+        """The text of each row, if the data keep it, by row number; or None."""
+        if self.data is not None:
+            return self.data.texts()
+        for folder in self._folders() if self.files else []:
+            paths = [os.path.join(folder, name) for name in self.files.paths]
+            if all(os.path.isfile(path) for path in paths):
+                found = FileTexts(self.files, paths, self.N)
+                return found if found[0] is not None else None
+        return None
 
     def attr(self, name, default=""):
         """A root attribute as text."""

@@ -46,7 +46,10 @@ def name_of(lists, kind, k, i):
 def document(lists, texts, kind, k, i):
     """A row of a list with the beginning of its text."""
     row = int(lists.rows[kind][k, i])
-    text = shortened(texts[row], TEXT_CHARACTERS) if row < texts.shape[0] else ""
+    text = texts[row] if row < texts.shape[0] else ""
+    if text is None:
+        return '<li><b>%s</b></li>\n' % name_of(lists, kind, k, i)
+    text = shortened(text, TEXT_CHARACTERS)
     return '<li><b>%s</b> <q>%s</q></li>\n' % (name_of(lists, kind, k, i), isolated(text, "(empty)"))
 
 
@@ -81,7 +84,7 @@ def cards(run, lists):
     """Cards of the clusters, the largest first if there are many, as many as fit."""
     classes = None if run.confusion is None else majority(run.confusion)
     shown = range(run.K) if run.K <= CARDS_MAX else largest(run.size, CARDS_MAX)
-    texts = None if run.data is None else run.data.texts()
+    texts = run.texts()
     out, left = [], BUDGET_CHARACTERS
     for k in shown:
         if left <= 0:

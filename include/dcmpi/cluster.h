@@ -43,6 +43,7 @@ typedef struct {
     double inertia;   /* sum over all rows of the squared distance to their centre, in double; global */
     int best;         /* restart that won */
     int iterations;   /* of the best restart */
+    int most;         /* of the longest restart */
     bool converged;   /* the best restart stopped by tol */
     int64_t reseeded; /* empty clusters that were given a new centre, over all restarts */
 } dc_kmeans_result;

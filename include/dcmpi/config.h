@@ -165,6 +165,9 @@ void dc_config_builtin(dc_config *cfg);
  * input.rows of the built-in problem gets its default. Errors: DC_ERR_USAGE; its text lists all errors in one line. */
 DC_CHECKED dc_status dc_config_parse(dc_config *cfg, const char *name, const char *text, size_t bytes,
                                      const char *const *overrides, int n_overrides, const char *verb);
+/* out[cap] = ", write --cluster.clusters=VALUE" for an option "--clusters" that names no section: the keys of the verb
+ * with this name, or with this name in other programs, or with the nearest name; "" if there are none. */
+void dc_config_suggest_option(const char *verb, const char *option, char *out, size_t cap);
 /* Things that are not errors but worth a line in the log. */
 enum { DC_CONFIG_NOTE_MAX = 1024 };
 typedef struct {

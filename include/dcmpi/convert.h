@@ -118,6 +118,10 @@ DC_CHECKED dc_status dc_convert(const dc_convert_config *cfg, dc_convert_result 
 #define DC_CONVERT_TEXT_BYTES (0.9 * 0x1p30)
 DC_CHECKED dc_status dc_convert_text(dc_comm *comm, const dc_convert_config *cfg, dc_convert_result *result);
 
+/* Whether the first document of the file has this column, besides that of the text; true if nothing can be said of it,
+ * because the file is empty. Serial; a file that cannot be read has none. */
+bool dc_convert_has_column(const char *path, const char *text_column, const char *column);
+
 /* The columns of the documents from which a vocabulary was made, and how: the value of `key` in the attribute
  * `vectorizer` of a data file or result, in out[cap]; "" if there is none. Serial. Errors: DC_ERR_IO, DC_ERR_FORMAT. */
 DC_CHECKED dc_status dc_vectorizer_key(const char *path, const char *key, char *out, size_t cap);

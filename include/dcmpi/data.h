@@ -250,6 +250,8 @@ DC_CHECKED dc_status dc_dataset_header(const char *path, dc_gidx rows, dc_data_h
 
 /* Whether the file has this matrix (dc_data_request.matrix); false also if it cannot be opened. Not collective. */
 bool dc_dataset_has_matrix(const char *path, const char *matrix);
+/* The same of labels (dc_data_request.labels). */
+bool dc_dataset_has_labels(const char *path, const char *labels);
 
 /* Reads the header and all data of variable length, such as strings, which the library may fetch from anywhere in the
  * file. Not collective. Errors: as above. */

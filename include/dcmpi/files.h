@@ -55,6 +55,7 @@ typedef struct dc_files {
     dc_gidx N;                                                         /* rows of all files, once all are known */
     bool labels_used;                                                  /* all files have them */
     bool ids_used, names_used;
+    bool folders;     /* the names may be those of folders */
     bool images_used; /* all rows are pictures of one shape, or none is a picture */
 } dc_files;
 
@@ -64,8 +65,9 @@ typedef struct dc_files {
  * HDF5 nor NPY, or is named twice). */
 DC_CHECKED dc_status dc_files_find(const char *names, const char *matrix, const char *labels, const char *table,
                                    dc_files **out);
-/* The same for files of any kind, of which none is opened: only their names and states are known. */
-DC_CHECKED dc_status dc_files_list(const char *names, dc_files **out);
+/* The same for files of any kind, of which none is opened: only their names and states are known. folders: these may be
+ * folders, too. */
+DC_CHECKED dc_status dc_files_list(const char *names, bool folders, dc_files **out);
 /* One HDF5 file of just this name, which may have line breaks. Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_files_one(const char *path, dc_files **out);
 /* Whether there are HDF5 files that the library has to look at. */

@@ -23,6 +23,10 @@ DC_CHECKED dc_status dc_h5_column_read(dc_h5_column *column, dc_gidx row, dc_gid
 /* Length in bytes of the longest text in rows [row, row + n). */
 DC_CHECKED dc_status dc_h5_column_longest(dc_h5_column *column, dc_gidx row, dc_gidx n, size_t *longest);
 
+/* Writes the names of the columns of integers, texts or categories with `rows` rows (-1: any number), "/a, /b", to
+ * out[cap]; "" if there are none. wanted: only those for which it is true; NULL: all. */
+void dc_h5_list_columns(dc_h5 *h5, dc_gidx rows, bool (*wanted)(const char *name, size_t n), char *out, size_t cap);
+
 /* Joins the texts of all rows, one per line; *text is NULL if there are none; the caller frees it with
  * dc_mem_free(). */
 DC_CHECKED dc_status dc_h5_column_join(dc_h5_column *column, char **text);

@@ -56,9 +56,10 @@ typedef struct {
     const char *when, *when_is; /* used only if the value of key `when` of this section is, or contains as a word, one
                                    of the words in when_is ("a b"); when_is "": only if that value is empty */
     const char *or_when, *or_when_is; /* used also under this second condition */
-    const char *also;                 /* names in other programs, separated by blanks; for suggestions only */
-    const char *doc;                  /* one to three sentences */
-    const char *source;               /* where the default comes from; NULL: our choice, explained in doc */
+    const char *option; /* name of the option that stands for the key, besides --section.key; NULL: none */
+    const char *also;   /* names in other programs, separated by blanks; for suggestions only */
+    const char *doc;    /* one to three sentences */
+    const char *source; /* where the default comes from; NULL: our choice, explained in doc */
     const char *section;
     unsigned verbs;    /* verbs that use it, as bits defined in config/ */
     const char *trait; /* NULL: all methods use it; otherwise only those with this trait. Matters only in `fit` */

@@ -25,7 +25,7 @@ void dc_progress_phase(dc_progress *p, double done);
 /* Counts completed work; rows and flops are sums over all ranks. */
 void dc_progress_count(dc_progress *p, double rows, double flops);
 /* Writes the last row of `h` as a JSON object and, if a line is due or `force`, as a log line with the share done and
- * the ETA. */
+ * the ETA. done: NAN for a phase without steps, which has neither. */
 void dc_progress_record(dc_progress *p, const dc_history *h, double done, bool force);
 
 #endif

@@ -90,6 +90,9 @@ DC_CHECKED dc_status dc_state_poll(dc_comm *comm, dc_state *s);
 /* At the end of a phase: always saves, and returns DC_STOPPED if a wish to stop was heard before. Collective. Errors:
  * those of dc_state_act. */
 DC_CHECKED dc_status dc_state_end_phase(dc_comm *comm, dc_state *s);
+/* While `part` is true, what ends is a part of a phase, such as the clustering for one of many numbers of clusters:
+ * dc_state_end_phase() only polls. Local. */
+void dc_state_in_part(dc_state *s, bool part);
 
 /* ---- Life -------------------------------------------------------------------------------------------------------- */
 

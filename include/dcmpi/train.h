@@ -254,6 +254,7 @@ typedef struct {
     double range[2];     /* minimum and maximum scaled value of the training data; infinite if not stored */
     char method[32];
     char matrix[256];    /* input.matrix of the run, "" if it was not set */
+    char labels[256];    /* input.label_dataset of the run, likewise */
     bool has_clip;       /* values are clipped before scaling */
     dc_count_map counts; /* what is done to rows before that; its columns are an array */
     bool chooses_columns;

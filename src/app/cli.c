@@ -96,32 +96,24 @@ out:
     return st;
 }
 
-static dc_status take_series(dc_cli *cli, const char *value)
-{
-    if (cli->series[0]) return DC_FAIL(DC_ERR_USAGE, "command line: --clusters is given twice");
-    if (snprintf(cli->series, sizeof cli->series, "--sweep.clusters=%s", value) >= (int)sizeof cli->series)
-        return DC_FAIL(DC_ERR_USAGE, "command line: the value of --clusters is too long");
-    cli->overrides[cli->n_overrides++] = cli->series;
-    return DC_OK;
-}
-
 static dc_status take_option(dc_cli *cli, const char *word)
 {
     static const char *const names[] = {"--dry-run", "--help", "--version", "--clusters"};
-    static const char series[] = "--clusters=";
     const bool sweeps = strcmp(cli->verb, SWEEP) == 0;
     dc_status st = DC_OK;
-    char quoted[DC_QUOTE_MAX], hint[128];
+    char quoted[DC_QUOTE_MAX], hint[256];
     if (strcmp(word, "--dry-run") == 0) {
         cli->dry_run = true;
         return DC_OK;
     }
-    if (sweeps && strncmp(word, series, strlen(series)) == 0) return take_series(cli, word + strlen(series));
-    if (!is_override(word))
+    const bool series =
+        sweeps && strcspn(word, "=") == strlen(names[3]) && strncmp(word, names[3], strlen(names[3])) == 0;
+    if (!series && !is_override(word)) {
+        if (!*suggest(word, names, (int)DC_COUNT_OF(names) - !sweeps, hint, sizeof hint))
+            dc_config_suggest_option(cli->verb, word, hint, sizeof hint);
         return DC_FAIL(DC_ERR_USAGE, "command line: unknown option %s%s", dc_quote(quoted, word),
-                       *suggest(word, names, (int)DC_COUNT_OF(names) - !sweeps, hint, sizeof hint)
-                           ? hint
-                           : "; deck keys are --section.key=VALUE");
+                       *hint ? hint : "; deck keys are --section.key=VALUE");
+    }
     DC_TRY(check_override(word));
     cli->overrides[cli->n_overrides++] = word;
 out:

@@ -10,9 +10,8 @@ typedef struct {
     char **argv;            /* the whole command line */
     const char *verb;       /* a name from the table in verbs.c */
     const char *deck;       /* path; NULL: the built-in problem, or a verb that takes no deck */
-    const char **overrides; /* [n_overrides] "--section.key=value", owned */
+    const char **overrides; /* [n_overrides] "--section.key=value", or --clusters=SERIES of sweep-k; owned */
     int n_overrides;
-    char series[512]; /* --clusters=SERIES of sweep-k as an override, or "" */
     bool dry_run;
     bool help; /* --help or --version: print dc_cli_help() and end */
     bool version;

@@ -221,6 +221,9 @@ static dc_status expect_data(const finding *f, const char *path)
                        "numpy.save('new.npy', numpy.load('%s')['NAME'])\"",
                        q, f->name, q);
     case FOLDER:
+        if (has(path, "matrix.mtx.gz") || has(path, "matrix.mtx"))
+            return DC_FAIL(DC_ERR_DATA,
+                           "%s is a folder of a sparse matrix, not a data file: first dcmpi convert %s OUT.h5", q, q);
         return DC_FAIL(DC_ERR_DATA, "%s is %s, not a data file; name its files, such as %s/*.npy", q, f->name, q);
     default:
         return DC_OK;

@@ -334,6 +334,14 @@ static dc_status draw_map(dc_comm *comm, fit *f)
     return dc_run_map(comm, &f->job.cfg, &embedding, &f->map);
 }
 
+/* Of the K that sweep-k chose; NAN without a sweep. */
+static double swept_inertia(const dc_sweep *s)
+{
+    for (int t = 0; t < s->n; t++)
+        if (s->K[t] == s->suggested) return s->value[t][DC_SWEEP_INERTIA];
+    return NAN;
+}
+
 static void describe(const fit *f, dc_result *r)
 {
     const dc_config *cfg = &f->job.cfg;
@@ -366,7 +374,7 @@ static void describe(const fit *f, dc_result *r)
                      .iterations = f->clusters.iterations,
                      .sweep = f->sweep.n > 0 ? &f->sweep : NULL,
                      .delta = (double)f->clusters.last.changed / (double)f->data->part.N,
-                     .inertia = NAN};
+                     .inertia = swept_inertia(&f->sweep)};
     for (int l = 0; l < DC_MAX_PAIRS; l++)
         if (f->layers[l].n) r->history[r->n_histories++] = &f->layers[l];
     for (size_t i = 0; i < DC_COUNT_OF(phases); i++)

@@ -179,19 +179,43 @@ out:
     return st;
 }
 
-/* Takes the matrix that the run took, if the input has it and no other is asked for. */
-static dc_status choose_matrix(dc_comm *comm, dc_prediction *p)
+/* On rank 0: whether the input has the matrix of the run, and none is asked for. */
+static bool has_matrix(const dc_prediction *p)
 {
-    const char *matrix = p->trained.matrix;
     const dc_files *files = p->data_files;
-    if (p->matrix || !matrix[0]) return DC_OK;
-    int64_t has = dc_comm_rank(comm) == 0 && (files->plain || files->file[0].hdf5) && !*dc_files_dataset(files, 0) &&
-                  dc_dataset_has_matrix(dc_files_path(files, 0), matrix);
-    dc_comm_max_i64(comm, &has, 1);
-    if (!has) return DC_OK;
-    p->matrix = matrix;
-    dc_log_note("%s: rows are those of %s, as in the run; --matrix takes others", files->title, matrix);
-    return open_files(comm, p, matrix);
+    if (p->matrix || !p->trained.matrix[0] || *dc_files_dataset(files, 0)) return false;
+    return (files->plain || files->file[0].hdf5) && dc_dataset_has_matrix(dc_files_path(files, 0), p->trained.matrix);
+}
+
+/* On rank 0: whether all files of the input have the labels of the run, and none are asked for. */
+static bool has_labels(const dc_prediction *p)
+{
+    const dc_files *files = p->data_files;
+    if (p->label_dataset || !p->trained.labels[0]) return false;
+    for (size_t i = 0; i < files->n; i++)
+        if (!(files->plain || files->file[i].hdf5) ||
+            !dc_dataset_has_labels(dc_files_path(files, i), p->trained.labels))
+            return false;
+    return true;
+}
+
+/* Takes the matrix and the labels that the run took, if the input has them and no others are asked for. */
+static dc_status choose_datasets(dc_comm *comm, dc_prediction *p)
+{
+    const char *title = p->data_files->title;
+    int64_t has[2] = {0, 0};
+    if (dc_comm_rank(comm) == 0) has[0] = has_matrix(p), has[1] = has_labels(p);
+    dc_comm_max_i64(comm, has, 2);
+    if (!has[0] && !has[1]) return DC_OK;
+    if (has[0]) {
+        p->matrix = p->trained.matrix;
+        dc_log_note("%s: rows are those of %s, as in the run; --matrix takes others", title, p->matrix);
+    }
+    if (has[1]) {
+        p->label_dataset = p->trained.labels;
+        dc_log_note("%s: labels are those of %s, as in the run; --label-dataset takes others", title, p->label_dataset);
+    }
+    return open_files(comm, p, p->matrix);
 }
 
 /* ---- Set-up ------------------------------------------------------------------------------------------------------ */
@@ -395,7 +419,7 @@ static dc_status prepare(dc_comm *comm, const dc_cli *cli, dc_prediction *p)
     DC_TRY(dc_prediction_read_documents(comm, p));
     DC_TRY(open_files(comm, p, p->matrix));
     DC_TRY(dc_result_model_load(comm, p->model, &p->deck, &p->trained));
-    DC_TRY(choose_matrix(comm, p));
+    DC_TRY(choose_datasets(comm, p));
     DC_TRY_ALL(comm, check_method(p));
     if (p->trained.has_method) use_kernels_of(&p->trained);
     DC_TRY(dc_drift_load(comm, p->model, p->trained.K, p->quantile, &p->drift));

@@ -19,18 +19,18 @@ typedef struct {
     dc_files *data_files;                               /* these, owned */
     dc_files *documents;                                /* from which `rows` was made; owned; NULL: none */
     char rows[DC_PATH_MAX];                             /* data file made of documents, removed at the end; "": none */
-    const char *label_dataset;                          /* borrowed; NULL: use /y if the input has it */
-    const char *matrix;                                 /* borrowed; NULL: X */
-    bool full;                                          /* --rows=full: where each row stands in its cluster */
-    dc_q_output q;                                      /* --q */
-    int64_t q_top;                                      /* --q-top, or 0 if it is not given */
-    double quantile;                                    /* --drift-quantile */
-    bool force;                                         /* replace any file that has the output's name */
-    const char *files[2];                               /* model and input */
-    char options[4 * DC_PATH_MAX];                      /* other options that decide the output */
-    dc_recipe recipe;                                   /* what the output is made of: files and options */
-    dc_claim claim;                                     /* the claim on the output; rank 0 holds the lock */
-    int64_t rows_per_round;                             /* per rank; 0: as many as fit into 64 MiB */
+    const char *label_dataset;     /* borrowed; NULL: as in training, else /y, if the input has it */
+    const char *matrix;            /* borrowed; NULL: as in training, else X */
+    bool full;                     /* --rows=full: where each row stands in its cluster */
+    dc_q_output q;                 /* --q */
+    int64_t q_top;                 /* --q-top, or 0 if it is not given */
+    double quantile;               /* --drift-quantile */
+    bool force;                    /* replace any file that has the output's name */
+    const char *files[2];          /* model and input */
+    char options[4 * DC_PATH_MAX]; /* other options that decide the output */
+    dc_recipe recipe;              /* what the output is made of: files and options */
+    dc_claim claim;                /* the claim on the output; rank 0 holds the lock */
+    int64_t rows_per_round;        /* per rank; 0: as many as fit into 64 MiB */
     dc_trained trained;
     dc_config deck; /* deck of the training run, if it has a method; holds the method's keys */
     dc_row_stream stream;

@@ -70,6 +70,18 @@ static dc_status judge(const dc_files *files, const char *option, bool *text)
     return DC_OK;
 }
 
+/* A column of the training that the user does not ask for, and that these documents lack, is left out. */
+static void drop_if_missing(const dc_prediction *p, const char *given, const char *text_column, const char *option,
+                            const char *what, char column[DC_PATH_MAX])
+{
+    const char *first = dc_files_path(p->documents, 0);
+    if (given || !column[0] || strcmp(column, "none") == 0 || strcmp(text_column, "file") == 0) return;
+    if (dc_convert_has_column(first, text_column, column)) return;
+    dc_log_note("%s: has no column '%s', from which the %s were taken in training: no %s; %s names another", first,
+                column, what, what, option);
+    column[0] = '\0';
+}
+
 /* Whether the input is documents: the model was made of documents, and the input is no file of rows. */
 static dc_status look(dc_prediction *p, document_columns *found)
 {
@@ -87,11 +99,13 @@ static dc_status look(dc_prediction *p, document_columns *found)
         return DC_FAIL(DC_ERR_USAGE, "%s is for documents, but the rows of %s were not made of documents", option,
                        p->model);
     if (!found->text_column[0]) return DC_OK;
-    DC_TRY(p->one_file ? dc_files_one(p->names, &p->documents) : dc_files_list(p->names, &p->documents));
+    DC_TRY(p->one_file ? dc_files_one(p->names, &p->documents) : dc_files_list(p->names, false, &p->documents));
     DC_TRY(judge(p->documents, option, &found->text));
     if (!found->text) goto out;
     p->documents->plain = p->documents->n == 1;
     DC_TRY(dc_data_files_refuse(p->documents, p->claim.path));
+    drop_if_missing(p, p->label_column, found->text_column, "--label-column", "labels", found->label_column);
+    drop_if_missing(p, p->id_column, found->text_column, "--id-column", "ids", found->id_column);
     snprintf(found->rows, sizeof found->rows, "%.*s.rows.h5", DC_PATH_MAX - 32, p->claim.path);
 out:
     if (st != DC_OK || !found->text) dc_files_destroy(&p->documents);

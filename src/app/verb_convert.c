@@ -33,9 +33,9 @@ typedef struct {
     char **argv;
     const char **files, **labels; /* [argc] */
     int n_files, n_labels;
-    dc_files *found;     /* the inputs, if one of them is a glob; owned */
-    const char **inputs; /* [found->n] their names; owned */
-    given *given;        /* [n_given], room for argc */
+    dc_files *found, *found_labels;      /* the inputs and files of labels, if one of them is a glob; owned */
+    const char **inputs, **input_labels; /* [found->n], [found_labels->n] their names; owned */
+    given *given;                        /* [n_given], room for argc */
     int n_given;
     const char *option;      /* the one that is read now, with its dashes */
     const char *text_option; /* the first that is for documents only; NULL: none */
@@ -427,38 +427,56 @@ static bool is_glob(const char *name)
     return strpbrk(name, "*?[") && access(name, F_OK) != 0;
 }
 
-/* Finds the files of inputs that are globs. */
-static dc_status find_inputs(command *c)
+/* If one of the names is a glob, finds the files of all; else *found stays NULL. */
+static dc_status find(const char *const *name, int n, bool folders, dc_files **found)
 {
     dc_status st = DC_OK;
     char *names = NULL;
     size_t bytes = 1, used = 0;
     bool any = false;
-    for (int i = 0; i < c->cfg.n_inputs; i++) any |= is_glob(c->files[i]);
+    for (int i = 0; i < n; i++) any |= is_glob(name[i]);
     if (!any) return DC_OK;
-    for (int i = 0; i < c->cfg.n_inputs; i++) bytes += strlen(c->files[i]) + 1;
+    for (int i = 0; i < n; i++) bytes += strlen(name[i]) + 1;
     DC_TRY(dc_mem_alloc(&names, bytes, 1, "names of inputs"));
-    for (int i = 0; i < c->cfg.n_inputs; i++)
-        used += (size_t)snprintf(names + used, bytes - used, "%s%s", i > 0 ? "\n" : "", c->files[i]);
-    DC_TRY(dc_files_list(names, &c->found));
-    for (size_t i = 0; i < c->found->n; i++)
-        if (*dc_files_dataset(c->found, i))
-            DC_TRY(DC_FAIL(DC_ERR_USAGE, "%s:%s: convert takes the dataset by --dataset", dc_files_path(c->found, i),
-                           dc_files_dataset(c->found, i)));
+    for (int i = 0; i < n; i++)
+        used += (size_t)snprintf(names + used, bytes - used, "%s%s", i > 0 ? "\n" : "", name[i]);
+    DC_TRY(dc_files_list(names, folders, found));
+    for (size_t i = 0; i < (*found)->n; i++)
+        if (*dc_files_dataset(*found, i))
+            DC_TRY(DC_FAIL(DC_ERR_USAGE, "%s:%s: convert takes the dataset by --dataset", dc_files_path(*found, i),
+                           dc_files_dataset(*found, i)));
 out:
     dc_mem_free(&names);
     return st;
 }
 
-/* Makes the files that were found the inputs. */
+/* A folder may hold a matrix of 10x with its barcodes and features, but no documents. */
+static dc_status find_inputs(command *c)
+{
+    dc_status st = DC_OK;
+    DC_TRY(find(c->cfg.inputs, c->cfg.n_inputs, !c->cfg.table.text_column, &c->found));
+    st = find(c->cfg.labels, c->cfg.n_labels, false, &c->found_labels);
+out:
+    return st;
+}
+
+/* Puts the files that were found in the place of their globs. */
+static dc_status take(const dc_files *found, const char ***name, const char *const **names, int *n)
+{
+    if (!found) return DC_OK;
+    const dc_status st = dc_mem_alloc(name, found->n, sizeof **name, "names of inputs");
+    if (st != DC_OK) return st;
+    for (size_t i = 0; i < found->n; i++) (*name)[i] = dc_files_path(found, i);
+    *names = *name;
+    *n = (int)found->n;
+    return DC_OK;
+}
+
 static dc_status take_inputs(command *c)
 {
     dc_status st = DC_OK;
-    if (!c->found) return DC_OK;
-    DC_TRY(dc_mem_alloc(&c->inputs, c->found->n, sizeof *c->inputs, "names of inputs"));
-    for (size_t i = 0; i < c->found->n; i++) c->inputs[i] = dc_files_path(c->found, i);
-    c->cfg.inputs = c->inputs;
-    c->cfg.n_inputs = (int)c->found->n;
+    DC_TRY(take(c->found, &c->inputs, &c->cfg.inputs, &c->cfg.n_inputs));
+    st = take(c->found_labels, &c->input_labels, &c->cfg.labels, &c->cfg.n_labels);
 out:
     return st;
 }
@@ -466,7 +484,9 @@ out:
 static void release_command(command *c)
 {
     dc_files_destroy(&c->found);
+    dc_files_destroy(&c->found_labels);
     dc_mem_free(&c->inputs);
+    dc_mem_free(&c->input_labels);
     dc_mem_free(&c->files);
     dc_mem_free(&c->labels);
     dc_mem_free(&c->given);

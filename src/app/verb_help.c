@@ -43,11 +43,12 @@ static const dc_verb_help table[] = {
      .details =
          "The input may be several files: a glob, or a list '[a.npy, b.h5, c.h5:name]', of HDF5 and .npy files.\n"
          "The scaling is that of the run. Labels in the input are used for the scores only.\n"
-         "  --label-dataset=/PATH  labels that are not in /y, such as /obs/cell_type\n"
+         "  --label-dataset=/PATH  labels that are not in /y, such as /obs/cell_type; by default what the run took\n"
          "  --matrix=NAME          rows of an AnnData file: X, raw/X or layers/NAME; by default what the run took\n"
          "If the model is of documents, the input may be documents, too, one file or several; they become rows as\n"
          "convert made them:\n"
-         "  --text-column=COLUMN   as for convert; this and the next two by default as in training\n"
+         "  --text-column=COLUMN   as for convert; this and the next two by default as in training, the next two if they\n"
+         "                         are there\n"
          "  --label-column=COLUMN  labels for the scores; none: none\n"
          "  --id-column=COLUMN     ids; none: none\n"
          "  --rows-per-round=N     rows that a rank holds at a time; by default what fits into 64 MiB\n"
@@ -95,10 +96,10 @@ static const dc_verb_help table[] = {
      .summary = "IDX, CSV, NPY, HDF5, Matrix Market, svmlight, documents to a data file",
      .details =
          "Inputs are IDX, NPY, text (UTF-8 or UTF-16), Matrix Market, svmlight (these also compressed by gzip,\n"
-         "bzip2, xz or zstd), a folder of 10x or HDF5; several, or a glob of files in quotes, are concatenated.\n"
+         "bzip2, xz or zstd), a folder of 10x or HDF5; several, or a glob in quotes, are concatenated.\n"
          "Sparse inputs make a sparse data file, which anndata.read_h5ad opens. Built-in data are written as a deck's\n"
          "input.data would make them with run.seed: 1 (builtin:embeddings,rows=1000000,width=128).\n"
-         "  --labels=FILE            labels, once per input in the same order; empty, -1, NA, ? and the like mean\n"
+         "  --labels=FILE            labels, once per input in the same order, or a glob; empty, -1, NA, ? and the like mean\n"
          "                           no label\n"
          "  --label-column=COLUMN    for text: first, last, none (default), a number from 0, or a name from line 1\n"
          "  --id-column=COLUMN       for text, chosen in the same way; kept as /ids\n"

@@ -220,9 +220,13 @@ static dc_status try_once(dc_lock *l, bool *again)
     if (*again) return DC_OK;
     if (how == ANOTHER)
         return DC_FAIL(DC_ERR_IO, "%s is not the guard of a lock of dcmpi; move it away, or %s", l->guard, l->advice);
+    const char *slash = strrchr(l->path, '/');
+    if (how == BROKEN && !raised && errno == ENOENT && slash)
+        return DC_FAIL(DC_ERR_IO,
+                       "cannot write to the %s: there is no such directory; make it (mkdir -p '%.*s'), or %s", l->what,
+                       (int)(slash - l->path), l->path, l->advice);
     if (how == BROKEN && !raised)
-        return DC_FAIL(DC_ERR_IO, "cannot write to the %s: %s (%s); %s", l->what,
-                       errno == ENOENT ? "there is no such directory" : strerror(errno), l->guard, l->advice);
+        return DC_FAIL(DC_ERR_IO, "cannot write to the %s: %s (%s); %s", l->what, strerror(errno), l->guard, l->advice);
     if (how == TAKEN) how = look(l, &now, &o, &silent_s);
     *again = how == AGAIN;
     const dc_status st = *again ? DC_OK : settle(l, how, &o, silent_s);

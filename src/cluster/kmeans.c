@@ -188,6 +188,7 @@ static dc_status fill_result(dc_comm *comm, dc_km_restarts *a, dc_kmeans_result 
     if (a->R > 1) DC_TRY(best_slot(comm, a, &s));
     out->best = (int)a->slots[s].id;
     out->iterations = (int)a->slots[s].iterations;
+    for (int64_t r = 0; r < a->R; r++) out->most = DC_MAX(out->most, (int)a->slots[r].iterations);
     out->converged = a->slots[s].converged;
     out->reseeded = a->reseeded;
     memcpy(out->centers, dc_km_slot_centers(a, s), (size_t)(a->K * a->d) * sizeof *out->centers);
@@ -319,12 +320,14 @@ out:
 
 dc_status dc_kmeans(dc_comm *comm, const dc_rows *rows, const dc_kmeans_config *cfg, dc_kmeans_result *out)
 {
+    char most[64] = "";
     const dc_status st = dc_kmeans_from(comm, rows, cfg, (dc_km_limits){0}, cfg->first, out);
+    if (out->most > out->iterations) snprintf(most, sizeof most, ", the longest had %d", out->most);
     if (st == DC_OK && !cfg->first && !cfg->quiet)
-        dc_log("k-means   best of %d restarts by %s: number %d, %d iterations, inertia %.9g, %lld empty clusters "
+        dc_log("k-means   best of %d restarts by %s: number %d, %d iterations%s; inertia %.9g, %lld empty clusters "
                "re-seeded",
                cfg->n_init, dc_km_in_rounds(cfg, rows->part->N) ? "k-means||" : "k-means++", out->best + 1,
-               out->iterations, out->inertia, (long long)out->reseeded);
+               out->iterations, most, out->inertia, (long long)out->reseeded);
     if (st == DC_OK && cfg->first && !cfg->quiet)
         dc_log("k-means   from given centres: %d iterations, inertia %.9g, %lld empty clusters re-seeded",
                out->iterations, out->inertia, (long long)out->reseeded);

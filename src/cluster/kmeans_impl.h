@@ -5,6 +5,7 @@
 #include "dcmpi/cluster.h"
 #include "dcmpi/csr.h"
 #include "dcmpi/csr_sum.h"
+#include "softassign_impl.h"
 
 /* Rows of a tile, and how many centres are scored at once unless K is larger. Both set the shape of the GEMM and
  * hence the bits of the result, so they are constants. */
@@ -139,9 +140,11 @@ typedef struct {
     int64_t m;
     float *image;   /* [m x d], for sparse rows [d x m]; owned */
     double *square; /* [m] |at|^2, for sparse rows; owned */
-    float *norm;    /* [m] |image|^2, owned */
-    float *low;     /* [m] norm minus what rounding may have added to it, owned */
-    float *slack;   /* [m] slack * |u| is what rounding may have added to the product, owned */
+    double *zeros; /* [blocks of DC_SOFT_COLUMNS columns x m] what a row without values adds to its distance, for sparse
+                      rows whose nearest centre is looked for, else NULL; owned */
+    float *norm;   /* [m] |image|^2, owned */
+    float *low;    /* [m] norm minus what rounding may have added to it, owned */
+    float *slack;  /* [m] slack * |u| is what rounding may have added to the product, owned */
     dc_km_rough rough;
 } dc_km_centers;
 /* Makes room for m centres of width d. */
@@ -174,6 +177,12 @@ void dc_km_block_squares(void *ctx, const dc_block *block, int thread, double *l
 /* ---- The same for sparse rows (kmeans_sparse_kern.c) ------------------------------------------------------------- */
 
 enum { DC_KM_GROUP = 16 };
+/* Blocks of DC_SOFT_COLUMNS columns. */
+int64_t dc_km_sparse_blocks(int64_t d);
+/* d[j][l] = squared distance of local row row[l], l < n <= DC_SOFT_LANES, to centre center[j], j < m, bit by bit that
+ * of dc_soft_distances(). */
+void dc_km_sparse_distances(const dc_km_tiles *t, const int64_t *row, int64_t n, const dc_km_centers *c,
+                            const int64_t *center, int64_t m, dc_soft_lane *d);
 void dc_km_sparse_load(const dc_km_tiles *t, const dc_km_tile *tile, const dc_km_scratch *s);
 void dc_km_sparse_project(const dc_km_tiles *t, const float *at, int64_t m, dc_km_centers *c);
 void dc_km_sparse_score(const dc_km_tiles *t, const dc_km_centers *c, int64_t first, int64_t m, const dc_km_tile *tile,

@@ -7,8 +7,6 @@
  * double, in row order. */
 #include "kmeans_impl.h"
 
-#include "softassign_impl.h"
-
 #include <math.h>
 #include <omp.h>
 #include <string.h>
@@ -94,19 +92,49 @@ static void decide(const dc_km_tiles *t, const race *r, dc_km_scratch *s, const 
     }
 }
 
+/* The same for sparse rows. */
+static void decide_sparse(const dc_km_tiles *t, const race *r, dc_km_scratch *s, const dc_km_tile *tile,
+                          const int64_t *index, int64_t n)
+{
+    int64_t row[DC_SOFT_LANES], center[DC_SOFT_CENTERS], m = 0;
+    dc_soft_lane distance[DC_SOFT_CENTERS], nearest;
+    float bound[DC_SOFT_LANES];
+    for (int64_t l = 0; l < n; l++) {
+        row[l] = tile->lo + index[l];
+        bound[l] = upper_bound(r, s, index[l]);
+        nearest[l] = INFINITY;
+    }
+    for (int64_t k = 0; k < r->K; k++) {
+        bool wanted = false;
+        for (int64_t l = 0; l < n && !wanted; l++) wanted = may_win(r, s, index[l], k, bound[l]);
+        if (wanted) center[m++] = r->first + k;
+        if (m == 0 || (m < DC_SOFT_CENTERS && k + 1 < r->K)) continue;
+        dc_km_sparse_distances(t, row, n, r->centers, center, m, distance);
+        for (int64_t j = 0; j < m; j++)
+            for (int64_t l = 0; l < n; l++) {
+                if (!(distance[j][l] < nearest[l])) continue;
+                nearest[l] = distance[j][l];
+                s->label[index[l]] = (int32_t)(center[j] - r->first);
+            }
+        m = 0;
+    }
+}
+
 /* Sets s->label for the rows of a tile; ties go to the lowest index. */
 static void find_nearest(const dc_km_tiles *t, const race *r, dc_km_scratch *s, const dc_km_tile *tile)
 {
     int64_t index[DC_SOFT_LANES], n = 0;
+    void (*const settle)(const dc_km_tiles *, const race *, dc_km_scratch *, const dc_km_tile *, const int64_t *,
+                         int64_t) = r->centers->zeros ? decide_sparse : decide;
     lowest_bounds(r, s);
     for (int64_t i = 0; i < tile->n; i++) {
         if (s->second[i] > upper_bound(r, s, i)) continue;
         index[n++] = i;
         if (n < DC_SOFT_LANES) continue;
-        decide(t, r, s, tile, index, n);
+        settle(t, r, s, tile, index, n);
         n = 0;
     }
-    if (n) decide(t, r, s, tile, index, n);
+    if (n) settle(t, r, s, tile, index, n);
 }
 
 /* Any order of summation will do for the bounds. */

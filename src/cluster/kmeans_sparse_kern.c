@@ -3,7 +3,10 @@
  *
  * Distances are in double, |x - c|^2 = sum (x_j^2 - 2 x_j c_j) + |c|^2 over the row's values. Where this is a small
  * share of |x|^2 + |c|^2, so that cancellation could be seen, the row is filled up and the differences are summed; so a
- * copy of a centre has the distance 0. */
+ * copy of a centre has the distance 0.
+ *
+ * Rows whose nearest centre is not clear are decided by the same sums as dense rows, in which blocks of columns without
+ * a value are known before. So the labels are those of the dense rows, whatever rounding does to near ties. */
 #include "kmeans_impl.h"
 
 #include <math.h>
@@ -39,6 +42,56 @@ static void set_bounds(const dc_km_tiles *t, dc_km_centers *c, int64_t k, double
     c->slack[k] = (float)(margin * (e * sqrt(squares) + tiny));
 }
 
+int64_t dc_km_sparse_blocks(int64_t d)
+{
+    return (d + DC_SOFT_COLUMNS - 1) / DC_SOFT_COLUMNS;
+}
+
+/* Sets c->zeros of centre k. */
+static void sum_zeros(const dc_km_tiles *t, const float *center, int64_t k, const dc_km_centers *c)
+{
+    const dc_soft_lane z[DC_SOFT_COLUMNS] = {{0}};
+    for (int64_t b = 0, at = 0; at < t->d; b++, at += DC_SOFT_COLUMNS) {
+        dc_soft_lane sum = {0};
+        dc_soft_add_squares(z, center + at, DC_MIN(t->d - at, (int64_t)DC_SOFT_COLUMNS), sum);
+        c->zeros[b * c->m + k] = sum[0];
+    }
+}
+
+/* Sets z to the columns [lo, lo + width) of n rows, whose values from next[n] on are not yet taken. False if these rows
+ * have no values there. */
+static bool take_block(const dc_csr *m, const int64_t *row, int64_t n, int64_t lo, int64_t width, int64_t *next,
+                       dc_soft_lane *z)
+{
+    bool any = false;
+    for (int64_t l = 0; l < n; l++)
+        for (; next[l] < m->ptr[row[l] + 1] && m->col[next[l]] < lo + width; next[l]++) {
+            if (!any) memset(z, 0, DC_SOFT_COLUMNS * sizeof *z);
+            any = true;
+            z[m->col[next[l]] - lo][l] = (double)dc_csr_value(m, row[l], next[l]);
+        }
+    return any;
+}
+
+void dc_km_sparse_distances(const dc_km_tiles *t, const int64_t *row, int64_t n, const dc_km_centers *c,
+                            const int64_t *center, int64_t m, dc_soft_lane *d)
+{
+    int64_t next[DC_SOFT_LANES];
+    dc_soft_lane z[DC_SOFT_COLUMNS];
+    for (int64_t l = 0; l < n; l++) next[l] = t->csr->ptr[row[l]];
+    memset(d, 0, (size_t)m * sizeof *d);
+    for (int64_t b = 0, at = 0; at < t->d; b++, at += DC_SOFT_COLUMNS) {
+        const int64_t width = DC_MIN(t->d - at, (int64_t)DC_SOFT_COLUMNS);
+        const double *zeros = c->zeros + b * c->m;
+        if (take_block(t->csr, row, n, at, width, next, z)) {
+            for (int64_t j = 0; j < m; j++) dc_soft_add_squares(z, c->at + center[j] * t->d + at, width, d[j]);
+            continue;
+        }
+        for (int64_t j = 0; j < m; j++)
+            for (int l = 0; l < DC_SOFT_LANES; l++) d[j][l] += zeros[center[j]];
+    }
+}
+
 void dc_km_sparse_project(const dc_km_tiles *t, const float *at, int64_t m, dc_km_centers *c)
 {
     const int64_t d = t->d;
@@ -49,6 +102,7 @@ void dc_km_sparse_project(const dc_km_tiles *t, const float *at, int64_t m, dc_k
         for (int64_t i = 0; i < d; i++) squares += (double)at[k * d + i] * (double)at[k * d + i];
         c->square[k] = squares;
         set_bounds(t, c, k, squares * unit * unit);
+        if (c->zeros) sum_zeros(t, at + k * d, k, c);
     }
 #pragma omp parallel for schedule(static)
     for (int64_t i = 0; i < d; i++)

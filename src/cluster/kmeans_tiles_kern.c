@@ -130,6 +130,9 @@ dc_status dc_km_runs_init(dc_km_centers *c, const dc_km_tiles *t, int64_t m, int
 {
     dc_status st = DC_OK;
     DC_TRY(dc_km_centers_init(c, m, t->d));
+    if (t->csr)
+        DC_TRY(dc_mem_alloc(&c->zeros, dc_mul_size((size_t)m, (size_t)dc_km_sparse_blocks(t->d)), sizeof *c->zeros,
+                            "k-means norms"));
     if (!t->csr && dc_km_rough_pays(t->K, t->d)) DC_TRY(dc_km_rough_init(&c->rough, m, run, t->d));
 out:
     if (st != DC_OK) dc_km_centers_release(c);
@@ -141,6 +144,7 @@ void dc_km_centers_release(dc_km_centers *c)
     dc_km_rough_release(&c->rough);
     dc_mem_free(&c->image);
     dc_mem_free(&c->square);
+    dc_mem_free(&c->zeros);
     dc_mem_free(&c->norm);
     dc_mem_free(&c->low);
     dc_mem_free(&c->slack);

@@ -12,7 +12,7 @@ void dc_soft_load(const float *Z, int64_t n, int64_t L, int64_t c0, int64_t widt
         for (int64_t l = 0; l < DC_SOFT_LANES; l++) z[c][l] = l < n ? (double)Z[l * L + c0 + c] : 0;
 }
 
-static void add_squares(const dc_soft_lane *z, const float *mu, int64_t width, double *restrict d)
+void dc_soft_add_squares(const dc_soft_lane *z, const float *mu, int64_t width, double *restrict d)
 {
     dc_soft_lane sum = {0};
     for (int64_t c = 0; c < width; c++) {
@@ -29,7 +29,7 @@ void dc_soft_distances(const float *Z, int64_t n, const float *M, int64_t k0, in
     for (int64_t c = 0; c < L; c += DC_SOFT_COLUMNS) {
         const int64_t width = DC_MIN(L - c, (int64_t)DC_SOFT_COLUMNS);
         dc_soft_load(Z, n, L, c, width, z);
-        for (int64_t k = 0; k < m; k++) add_squares(z, M + (k0 + k) * L + c, width, d[k]);
+        for (int64_t k = 0; k < m; k++) dc_soft_add_squares(z, M + (k0 + k) * L + c, width, d[k]);
     }
 }
 

@@ -13,6 +13,8 @@ typedef double dc_soft_lane[DC_SOFT_LANES];
 
 /* z[c][l] = component c0 + c of row l; lanes from n on are zero. */
 void dc_soft_load(const float *Z, int64_t n, int64_t L, int64_t c0, int64_t width, dc_soft_lane *z);
+/* d[l] += sum of (z[c][l] - mu[c])^2 over c < width <= DC_SOFT_COLUMNS, in this order. */
+void dc_soft_add_squares(const dc_soft_lane *z, const float *mu, int64_t width, double *restrict d);
 /* d[k][l] = squared distance of row l, l < n <= LANES, to centre k0 + k, k < m <= CENTERS. */
 void dc_soft_distances(const float *Z, int64_t n, const float *M, int64_t k0, int64_t m, int64_t L, dc_soft_lane *d);
 /* For each l < DC_SOFT_LANES sets label[l] to the nearest of all K centres (the lowest of them in a tie) and

@@ -127,6 +127,13 @@ const dc_key *dc_key_at(int i)
     return i >= 0 && i < n_rows ? &rows[i] : NULL;
 }
 
+const dc_key *dc_key_of_option(const char *option)
+{
+    for (int i = 0; dc_key_at(i); i++)
+        if (rows[i].option && strcmp(rows[i].option, option) == 0) return &rows[i];
+    return NULL;
+}
+
 const dc_key *dc_key_find(const char *section, const char *name)
 {
     for (int i = 0; i < n_rows; i++)

@@ -9,21 +9,22 @@
 #include "dcmpi/fault.h"
 #include "dcmpi/mem.h"
 
-/* Applies "section.key=value" or "--section.key=value". */
+/* Applies "section.key=value", "--section.key=value" or an option that stands for a key. */
 static dc_status apply_override(dc_config *cfg, dc_origins *from, const char *text)
 {
     dc_status st = DC_OK;
     char name[128], quoted[DC_QUOTE_MAX], place[DC_PLACE_MAX];
-    const dc_key *key;
+    const dc_key *key, *option;
     if (strncmp(text, "--", 2) == 0) text += 2;
     const size_t len = strcspn(text, "=");
     snprintf(name, sizeof name, "%.*s", (int)DC_MIN(len, sizeof name - 1), text);
     snprintf(place, sizeof place, "command line: --%s", dc_quote(quoted, name));
     char *dot = strchr(name, '.');
-    if (!text[len] || !dot) return DC_FAIL(DC_ERR_USAGE, "%s: write --section.key=VALUE", place);
-    *dot = 0;
-    if (!dc_section_find(name)) return dc_fail_unknown_section(place, name);
-    DC_TRY(dc_key_claim(from, name, dot + 1, place, 0, 0, &key));
+    option = dot ? NULL : dc_key_of_option(name);
+    if (!text[len] || (!dot && !option)) return DC_FAIL(DC_ERR_USAGE, "%s: write --section.key=VALUE", place);
+    if (dot) *dot = 0;
+    if (dot && !dc_section_find(name)) return dc_fail_unknown_section(place, name);
+    DC_TRY(dc_key_claim(from, dot ? name : option->section, dot ? dot + 1 : option->name, place, 0, 0, &key));
     st = dc_key_take(cfg, from, key, text + len + 1, place);
     from->key[dc_key_index(key)].failed = st != DC_OK;
 out:

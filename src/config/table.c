@@ -497,7 +497,7 @@ const dc_key dc_key_table[] = {
     OPTIMIZER_ROWS("cluster", cluster.opt, "training", NULL, NULL, "0.01", "Xie et al. 2016"),
 
     {KEY("sweep", "clusters", DC_KEY_SERIES, sweep.clusters, "2..20"), .min = 2, .max = 1 << 20, .verbs = DC_USE_SWEEP,
-     .result = true, .also = "k k_range range",
+     .result = true, .option = "clusters", .also = "k n_clusters k_range range",
      .doc =
          "Numbers of clusters to compare, ascending: a range 5..20, one with a step 10..100:10, a list [2, 4, 8], or "
          "a list of these; on the command line also --clusters=5..20."},

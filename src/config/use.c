@@ -54,9 +54,13 @@ static void format_alternatives(const char *list, char *out, size_t cap)
 static bool used_by_verb(const dc_key *key, unsigned verb, char *why, size_t cap)
 {
     char who[64];
+    const dc_key *other;
     if (verb == 0 || (key->verbs & verb)) return true;
     dc_verb_names(verb, who, sizeof who);
-    snprintf(why, cap, "the verb is %s", who);
+    const int n = snprintf(why, cap, "the verb is %s", who);
+    for (int i = 0; (other = dc_key_at(i)); i++)
+        if ((other->verbs & verb) && other->option && strcmp(other->name, key->name) == 0)
+            snprintf(why + n, cap - (size_t)n, ", which takes --%s", other->option);
     return false;
 }
 

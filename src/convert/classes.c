@@ -7,6 +7,7 @@
 #include "convert/cell.h"
 #include "convert/number.h"
 #include "dcmpi/convert.h"
+#include "dcmpi/log.h"
 #include "dcmpi/mem.h"
 #include "dcmpi/nameset.h"
 #include "dcmpi/text.h"
@@ -28,6 +29,7 @@ struct dc_classes {
     size_t n_ordered;
     int64_t n_classes;
     bool all_integers;
+    bool large;              /* there are integers beyond 2^53 */
     bool numbers, minus_one; /* asked for by dc_classes_want_numbers() */
 };
 
@@ -183,6 +185,18 @@ static label read_label(const dc_classes *c, size_t i)
     return l;
 }
 
+/* Digits that no double holds exactly, so that they are names. */
+static bool is_large_integer(const dc_classes *c, size_t i)
+{
+    size_t n;
+    double v;
+    const char *text = dc_nameset_at(c->spellings, i, &n);
+    if (n == 0 || c->labels[i].is_integer || !dc_number_parse(text, n, &v)) return false;
+    for (size_t k = text[0] == '-'; k < n; k++)
+        if (text[k] < '0' || text[k] > '9') return false;
+    return true;
+}
+
 dc_status dc_classes_number(dc_classes *c)
 {
     dc_status st = DC_OK;
@@ -199,6 +213,7 @@ dc_status dc_classes_number(dc_classes *c)
         }
         c->order[c->n_ordered++] = (uint32_t)i;
         c->all_integers &= l.is_integer;
+        c->large |= is_large_integer(c, i);
         keep &= l.is_integer && l.value >= INT32_MIN && l.value <= INT32_MAX;
     }
     qsort_r(c->order, c->n_ordered, sizeof *c->order, compare, c);
@@ -221,6 +236,14 @@ dc_status dc_classes_code(const dc_classes *c, const char *name, const char *tex
     if (found < 0) return DC_FAIL(DC_ERR_DATA, "%s: changed while it was read; convert it again", name);
     *code = c->labels[found].code;
     return DC_OK;
+}
+
+void dc_classes_note(const dc_classes *c, const char *output)
+{
+    if (c->large)
+        dc_log_note("%s: labels beyond 2^53 name their classes, with all their digits; classes are in the order of the "
+                    "characters, not of the numbers",
+                    output);
 }
 
 int64_t dc_classes_count(const dc_classes *c)

@@ -6,7 +6,7 @@
 #include "dcmpi/mem.h"
 #include "dcmpi/text.h"
 
-enum { SHOWN_MAX = 64 };
+enum { SHOWN_MAX = 64, NAMES_SHOWN = 8 };
 
 static bool is_word(dc_span spec, const char *word)
 {
@@ -42,20 +42,23 @@ bool dc_columns_need_names(const dc_table_options *o)
  * similar. */
 static void suggest(const dc_layout *y, const char *wanted, char *out, size_t cap)
 {
-    char name[SHOWN_MAX], first[256] = "";
+    char name[SHOWN_MAX], first[NAMES_SHOWN * SHOWN_MAX] = "";
     dc_span rest = y->first_line, cell;
     size_t used = 0, shown = 0;
-    int found = 0;
-    for (int64_t c = 0; dc_cell_next(&rest, y->separator, &cell) && found < 3; c++) {
+    int found = 0, named = 0;
+    while (dc_cell_next(&rest, y->separator, &cell) && found < 3) {
         (void)dc_cell_unquote(&cell);
         if (cell.n == 0 || cell.n >= sizeof name / 2) continue;
         dc_printable(name, sizeof name, cell.p, cell.n);
         const char *const names[] = {name};
         if (dc_nearest_name(wanted, names, 1) == 0)
             used += (size_t)snprintf(out + used, cap - used, "%s'%s'", found++ ? " or " : ", did you mean ", name);
-        if (c < 5) shown += (size_t)snprintf(first + shown, sizeof first - shown, "%s'%s'", shown ? ", " : "", name);
+        if (named++ < NAMES_SHOWN)
+            shown += (size_t)snprintf(first + shown, sizeof first - shown, "%s'%s'", shown ? ", " : "", name);
     }
-    if (found == 0) snprintf(out, cap, shown > 0 ? "; line 1 has %s, ..." : "; line 1 holds no names", first);
+    if (found == 0)
+        snprintf(out, cap, shown > 0 ? "; line 1 has %s%s" : "; line 1 holds no names", first,
+                 named > NAMES_SHOWN ? ", ..." : "");
 }
 
 /* Finds the column that spec names; names are compared as text, without quotes. */
@@ -63,7 +66,7 @@ static dc_status find_name(const dc_layout *y, const char *name, const char *opt
 {
     dc_status st = DC_OK;
     dc_span rest = y->first_line, cell;
-    char *wanted = NULL, *text = NULL, shown[SHOWN_MAX], hint[512];
+    char *wanted = NULL, *text = NULL, shown[SHOWN_MAX], hint[NAMES_SHOWN * SHOWN_MAX + 64];
     int found = 0;
     DC_TRY(dc_mem_alloc(&wanted, spec.n + 1, 1, "name of a column"));
     DC_TRY(dc_mem_alloc(&text, y->first_line.n + 1, 1, "names of the columns"));

@@ -96,6 +96,21 @@ static void release(dc_corpus *c)
     dc_mem_free(&c->batch.val);
 }
 
+bool dc_convert_has_column(const char *path, const char *text_column, const char *column)
+{
+    const dc_table_options table = {.text_column = text_column, .label_column = column};
+    const dc_docs_options options = {&table, DC_DECODE_REPLACE, 0};
+    dc_docs d;
+    dc_doc doc;
+    bool found = false, has = dc_docs_open(&d, &options, path) == DC_OK;
+    if (has) {
+        has = dc_docs_next(&d, &doc, &found) != DC_OK || !found || doc.has_label;
+        dc_docs_close(&d);
+    }
+    dc_error_clear();
+    return has;
+}
+
 dc_status dc_convert_text(dc_comm *comm, const dc_convert_config *cfg, dc_convert_result *result)
 {
     dc_status st = DC_OK;

@@ -91,14 +91,29 @@ out:
     return st;
 }
 
+/* Says what keys the first document has. */
+static dc_status fail_no_labels(const dc_corpus *c)
+{
+    dc_docs d;
+    dc_doc doc;
+    bool found = false;
+    char keys[256] = "";
+    if (dc_docs_open(&d, &c->docs, c->cfg->inputs[0]) == DC_OK) {
+        if (dc_docs_next(&d, &doc, &found) == DC_OK && found) dc_json_line_keys(&d.json, keys, sizeof keys);
+        dc_docs_close(&d);
+    }
+    dc_error_clear();
+    return DC_FAIL(DC_ERR_USAGE,
+                   "--label-column=%s: no document has such a key%s%s; --label-column=none if there are no labels",
+                   c->cfg->table.label_column, keys[0] ? "; keys of the first: " : "", keys);
+}
+
 static dc_status take_classes(dc_corpus *c)
 {
     dc_convert_result *r = c->result;
     if (!c->has_labels) return DC_OK;
-    if (c->met.labels == 0)
-        return DC_FAIL(DC_ERR_USAGE,
-                       "--label-column=%s: no document has such a key; --label-column=none if there are no labels",
-                       c->cfg->table.label_column);
+    if (c->met.labels == 0) return fail_no_labels(c);
+    dc_classes_note(c->classes, c->cfg->output);
     r->n_classes = dc_classes_count(c->classes);
     r->unlabelled = dc_classes_unlabelled(c->classes);
     r->has_labels = c->has_labels = r->n_classes > 0;

@@ -22,6 +22,22 @@ dc_status dc_h5in_data_error(dc_status st)
     return DC_ERR_DATA;
 }
 
+dc_status dc_h5in_expect_column(dc_h5 *h5, const char *name, const char *option, const char *column, dc_gidx rows)
+{
+    char columns[512];
+    dc_h5_column *found = NULL;
+    const dc_status st = dc_h5_column_open(h5, column, &found);
+    dc_h5_column_close(&found);
+    if (st == DC_OK || dc_h5_exists(h5, column)) return st;
+    dc_error_clear();
+    dc_h5_list_columns(h5, rows, NULL, columns, sizeof columns);
+    return DC_FAIL(DC_ERR_DATA, "%s has no '%s' (%s)%s%s", name, column, option,
+                   !columns[0] ? ", and no other column of integers or texts"
+                   : rows < 0  ? "; it has integers or texts in "
+                               : "; it has an integer or a text for each row in ",
+                   columns);
+}
+
 /* ---- Shape and type ---------------------------------------------------------------------------------------------- */
 
 static dc_status shape_of_dataset(dc_source *s, const dc_h5_info *info, bool turn)
@@ -165,6 +181,8 @@ static dc_status open_names(dc_source *s, const dc_source_request *r, const dc_h
     dc_status st = DC_OK;
     const char *given = r->ids && strcmp(r->ids, "none") == 0 ? "" : r->ids;
     const char *ids = given && !turn ? given : m->rows, *names = given && turn ? given : m->columns;
+    if (given && *given)
+        DC_TRY(dc_h5in_expect_column(s->h5, s->name, "--id-dataset", given, turn ? s->width : s->rows));
     DC_TRY(open_ids(s, ids));
     DC_TRY(load_names(s, names));
     if (m->kind != DC_H5_PLAIN) note_names(s, r, turn ? names : ids, turn ? ids : names);
@@ -219,18 +237,21 @@ static dc_status open_labels(dc_source *s, const dc_source_request *r)
 {
     dc_status st = DC_OK;
     vector_search search = {.found = 0};
-    char given[DC_H5_NAME_MAX];
+    char given[DC_H5_NAME_MAX], columns[512] = "";
     const char *name = r->dataset ? given : dc_h5_exists(s->h5, "/y") ? "/y" : NULL;
     if (r->dataset && !dc_h5_label_column(s->h5, r->dataset, given))
         return DC_FAIL(DC_ERR_USAGE, "%s: --label-dataset is longer than %zu bytes", s->name, sizeof given - 6);
     if (!name) {
         DC_TRY(dc_h5_visit(s->h5, consider_vector, &search));
+        if (search.found != 1) dc_h5_list_columns(s->h5, -1, NULL, columns, sizeof columns);
         if (search.found != 1)
-            return DC_FAIL(DC_ERR_DATA, "%s: has no /y and %d datasets of 1 dimension; choose one with --label-dataset",
-                           s->name, search.found);
+            return DC_FAIL(DC_ERR_DATA,
+                           "%s: has no /y and %d datasets of 1 dimension; choose one with --label-dataset%s%s", s->name,
+                           search.found, columns[0] ? ": " : "", columns);
         name = search.name;
     }
     snprintf(s->dataset, sizeof s->dataset, "%s", name);
+    if (r->dataset) DC_TRY(dc_h5in_expect_column(s->h5, s->name, "--label-dataset", name, -1));
     DC_TRY(dc_h5_column_open(s->h5, name, &s->labels));
     s->rows = dc_h5_column_rows(s->labels);
     s->width = 1;

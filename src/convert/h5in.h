@@ -15,6 +15,10 @@ DC_CHECKED dc_status dc_h5in_read(dc_source *s, size_t n, double *x, dc_row_sink
 DC_CHECKED dc_status dc_h5in_longest_id(dc_source *s, size_t *longest);
 /* Reads n labels, starting at s->next_row, into the sink. */
 DC_CHECKED dc_status dc_h5in_read_labels(dc_source *s, size_t n, dc_row_sink *sink);
+/* The error of a column that an option names and the file does not have, with those of `rows` rows that it has (-1: of
+ * any number); name: that of the file, for messages. DC_OK if it has it. */
+DC_CHECKED dc_status dc_h5in_expect_column(dc_h5 *h5, const char *name, const char *option, const char *column,
+                                           dc_gidx rows);
 /* Turns format and I/O errors of io/ into DC_ERR_DATA: here a bad HDF5 file is bad input. */
 DC_CHECKED dc_status dc_h5in_data_error(dc_status st);
 

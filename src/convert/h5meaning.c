@@ -146,6 +146,26 @@ out:
     return st;
 }
 
+/* Lists matrices, and groups that hold a sparse one. */
+static dc_status list_matrix(void *ctx, const char *name, const dc_h5_info *info)
+{
+    static const char pointers[] = "/indptr";
+    choice *c = ctx;
+    const size_t n = strlen(name), tail = strlen(pointers), used = strlen(c->listed);
+    const bool sparse = n > tail && strcmp(name + n - tail, pointers) == 0;
+    if (sparse && used + n + 16 < sizeof c->listed)
+        snprintf(c->listed + used, sizeof c->listed - used, "%s%.*s sparse", used ? ", " : "", (int)(n - tail), name);
+    return sparse ? DC_OK : consider(ctx, name, info);
+}
+
+static dc_status fail_missing(const dc_source *s)
+{
+    choice c = {.matrices = 0};
+    if (dc_h5_visit(s->h5, list_matrix, &c) != DC_OK) dc_error_clear();
+    return DC_FAIL(DC_ERR_DATA, "%s has no '%s' (--dataset)%s%s", s->name, s->dataset,
+                   c.listed[0] ? "; it has " : ", and no matrix", c.listed);
+}
+
 dc_status dc_h5_choose_dataset(dc_source *s, const dc_source_request *r)
 {
     dc_h5_info info;
@@ -154,5 +174,6 @@ dc_status dc_h5_choose_dataset(dc_source *s, const dc_source_request *r)
     if (!name) return find_matrix(s);
     if (!dc_h5_anndata_alias(s->h5, name, s->dataset))
         return DC_FAIL(DC_ERR_USAGE, "%s: --dataset is longer than %zu bytes", s->name, sizeof s->dataset - 2);
+    if (r->dataset && !dc_h5_exists(s->h5, s->dataset)) return fail_missing(s);
     return dc_h5sparse_is(s->h5, s->dataset) ? fail_sparse(s, s->dataset) : DC_OK;
 }

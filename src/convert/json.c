@@ -51,6 +51,9 @@ static size_t no_number_at(const char *p, const char *end)
     return 0;
 }
 
+/* A large integer becomes a text that begins with a zero character, which tells it from other texts. */
+static const char LARGE_BEGINS[] = "\"\\u0000";
+
 size_t dc_json_mend(dc_span line, char *out)
 {
     enum { DIGITS = 19 }; /* fewer are below 2^63 */
@@ -66,10 +69,11 @@ size_t dc_json_mend(dc_span line, char *out)
             memcpy(out + n, "null", 4);
             n += 4;
         } else if (large) {
-            out[n] = '"';
-            memcpy(out + n + 1, p, number);
-            out[n + 1 + number] = '"';
-            n += number + 2;
+            memcpy(out + n, LARGE_BEGINS, sizeof LARGE_BEGINS - 1);
+            n += sizeof LARGE_BEGINS - 1;
+            memcpy(out + n, p, number);
+            out[n + number] = '"';
+            n += number + 1;
         } else {
             const size_t take = number > 0 ? number : inside && *p == '\\' && p + 1 < end ? 2 : 1;
             if (take == 1 && *p == '"') inside = !inside;
@@ -149,6 +153,12 @@ static const char *type_of(const json_t *value)
     return "null";
 }
 
+static bool is_large(const json_t *v)
+{
+    const size_t n = json_is_string(v) ? json_string_length(v) : 0;
+    return n > 1 && json_string_value(v)[0] == '\0' && is_integer(json_string_value(v) + 1, n - 1);
+}
+
 /* The value of a key; a.b is that of b in the object a, unless there is a key "a.b". What is in null is null. */
 static const json_t *find(const json_t *object, const char *key)
 {
@@ -173,8 +183,9 @@ bool dc_json_line_get(dc_json_line *j, const char *key, dc_json_use use, dc_span
     *value = (dc_span){NULL, 0};
     *has = v != NULL;
     if (!v || json_is_null(v)) return true;
-    if (json_is_string(v)) {
-        *value = (dc_span){json_string_value(v), json_string_length(v)};
+    const bool large = is_large(v);
+    if (json_is_string(v) && (!large || use == DC_JSON_LABEL)) {
+        *value = (dc_span){json_string_value(v) + large, json_string_length(v) - large};
         return true;
     }
     const double real = json_is_real(v) ? json_real_value(v) : 0.5;
@@ -195,7 +206,7 @@ bool dc_json_line_get(dc_json_line *j, const char *key, dc_json_use use, dc_span
     char join[128] = "";
     if (json_is_array(v) && use == DC_JSON_TEXT)
         snprintf(join, sizeof join, "; join its parts first: jq -c '.%s |= join(\" \")'", shown);
-    snprintf(why, cap, "the value of '%s' is %s, not a text%s%s", shown, type_of(v),
+    snprintf(why, cap, "the value of '%s' is %s, not a text%s%s", shown, large ? "a number" : type_of(v),
              use == DC_JSON_LABEL ? " or an integer" : "",
              json_is_object(v) ? "; name a key in it, with a point between the names" : join);
     return false;

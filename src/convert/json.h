@@ -20,9 +20,9 @@ typedef enum {
  * each of them becomes \ufffd. */
 int64_t dc_json_lone_surrogates(char *line, size_t n, bool mend);
 /* Copies a line that is not JSON to out[DC_JSON_MENDED_BYTES(n)], with what other writers put into JSON made JSON: NaN,
- * Infinity and -Infinity, as Python writes them, become null, and integers of 19 or more digits texts. Returns the
- * number of bytes. */
-#define DC_JSON_MENDED_BYTES(n) ((n) + (n) / 3 + 3)
+ * Infinity and -Infinity, as Python writes them, become null, and integers of 19 or more digits texts of a form that
+ * dc_json_line_get() knows: exact as ids and labels, and no documents. Returns the number of bytes. */
+#define DC_JSON_MENDED_BYTES(n) ((n) + (n) / 2 + 8)
 size_t dc_json_mend(dc_span line, char *out);
 /* Replaces what `j` held. False if the line is not JSON, not an object, or has a key twice; why[cap] then says so. */
 bool dc_json_line_parse(dc_json_line *j, dc_span line, char *why, size_t cap);

@@ -289,12 +289,13 @@ void dc_job_plan_type(dc_conversion *j)
     r->dtype = DC_F64;
 }
 
-/* A file with far more columns than rows may hold few samples, or it may have its features in the rows. */
+/* A file with far more columns than rows may hold few samples, or it may have its features in the rows. Ids say what
+ * the rows are. */
 void dc_job_note_orientation(const dc_conversion *j)
 {
     enum { FEW_ROWS = 1000, TIMES = 10 };
     const dc_convert_result *r = j->result;
-    if (j->cfg->transpose != DC_TRANSPOSE_AUTO || j->n_image_dims > 0) return;
+    if (j->cfg->transpose != DC_TRANSPOSE_AUTO || j->n_image_dims > 0 || j->has_ids) return;
     if (r->N >= FEW_ROWS || r->D <= TIMES * r->N || j->turned) return;
     dc_log_note("%s: %lld rows of %lld columns: if features are in the rows, say --transpose", j->cfg->output,
                 (long long)r->N, (long long)r->D);
@@ -326,6 +327,7 @@ dc_status dc_job_plan_classes(dc_conversion *j)
     else if (r->unlabelled > 0)
         dc_log_note("%s: rows without a label (empty, -1, or a word such as NA or ?), stored as -1: %lld",
                     j->cfg->output, (long long)r->unlabelled);
+    dc_classes_note(j->classes, j->cfg->output);
     if (r->n_classes == r->N && r->N > 2)
         dc_log_note("%s: there are as many labels as rows: are they identifiers? Then say --id-column", j->cfg->output);
     return DC_OK;

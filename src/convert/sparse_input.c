@@ -229,6 +229,7 @@ static dc_status inspect_open_h5(const dc_convert_config *cfg, dc_h5 *h5, dc_spa
     if (cfg->id_dataset)
         snprintf(in->ids, sizeof in->ids, "%s", strcmp(cfg->id_dataset, "none") == 0 ? "" : cfg->id_dataset);
     DC_TRY(load_names(h5, in, names));
+    if (cfg->id_dataset && in->ids[0]) DC_TRY(dc_h5in_expect_column(h5, in->name, "--id-dataset", in->ids, in->rows));
     DC_TRY(check_ids(h5, in));
     dc_log_note("%s: %s is sparse by %s, %lld x %lld: its %s are the rows; ids: %s; names of the columns: %s", in->name,
                 at->group, at->by_columns ? "columns" : "rows", (long long)at->rows, (long long)at->cols,

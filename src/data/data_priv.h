@@ -287,8 +287,4 @@ void dc_data_touch(void *memory, size_t bytes);
 /* Number of threads that a kernel may use; the block kernels need that many scratch rows. */
 int dc_data_threads(void);
 
-/* label_hint.c: writes the names of columns with one integer or text for each row, "/a, /b", to out[cap]; "" if there
- * are none. usual: only those whose names say that they are labels. */
-void dc_data_name_columns(dc_h5 *h5, dc_gidx rows, bool usual, char *out, size_t cap);
-
 #endif

@@ -174,7 +174,7 @@ static dc_status fail_missing_labels(dc_h5 *h5, const char *path, dc_gidx rows, 
 {
     char columns[256];
     dc_error_clear();
-    dc_data_name_columns(h5, rows, false, columns, sizeof columns);
+    dc_h5_list_columns(h5, rows, NULL, columns, sizeof columns);
     return DC_FAIL(DC_ERR_DATA, "%s has no '%s' for labels%s%s", path, s->labels,
                    columns[0] ? "; it has an integer or a text for each row in " : "", columns);
 }

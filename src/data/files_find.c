@@ -27,12 +27,14 @@ static const char *hint_for(const char *name)
     return "check the path";
 }
 
-static dc_status look_at(const char *path, dc_file_state *state)
+static dc_status look_at(const char *path, bool folders, dc_file_state *state)
 {
     struct stat s;
     if (stat(path, &s) != 0) return DC_FAIL(DC_ERR_IO, "cannot open %s: %s; %s", path, strerror(errno), hint_for(path));
-    if (S_ISDIR(s.st_mode)) return DC_FAIL(DC_ERR_DATA, "%s is a directory; name its files, such as %s/*", path, path);
-    if (!S_ISREG(s.st_mode)) return DC_FAIL(DC_ERR_DATA, "%s is %s, not a file", path, dc_file_kind_name(&s));
+    if (S_ISDIR(s.st_mode) && !folders)
+        return DC_FAIL(DC_ERR_DATA, "%s is a directory; name its files, such as %s/*", path, path);
+    if (!S_ISREG(s.st_mode) && !S_ISDIR(s.st_mode))
+        return DC_FAIL(DC_ERR_DATA, "%s is %s, not a file", path, dc_file_kind_name(&s));
     *state = dc_file_state_from(&s);
     return DC_OK;
 }
@@ -45,7 +47,7 @@ static dc_status add(dc_files *files, const char *path, const char *dataset)
         dc_printable(shown, sizeof shown, path, strlen(path));
         return DC_FAIL(DC_ERR_DATA, "the name of %s has control characters or is not UTF-8; rename the file", shown);
     }
-    const dc_status st = look_at(path, &state);
+    const dc_status st = look_at(path, files->folders, &state);
     return st == DC_OK ? dc_files_add(files, path, dataset, &state) : st;
 }
 
@@ -267,12 +269,13 @@ out:
     return st;
 }
 
-dc_status dc_files_list(const char *names, dc_files **out)
+dc_status dc_files_list(const char *names, bool folders, dc_files **out)
 {
     dc_status st = DC_OK;
     dc_files *files = NULL;
     *out = NULL;
     DC_TRY(dc_mem_alloc(&files, 1, sizeof *files, "files of data"));
+    files->folders = folders;
     DC_TRY(list_names(files, names));
     set_title(files, names);
     DC_TRY(refuse_twice(files));

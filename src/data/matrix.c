@@ -175,6 +175,19 @@ dc_status dc_data_find_labels(dc_h5 *h5, const char *path, const char *wanted, d
     return DC_OK;
 }
 
+bool dc_dataset_has_labels(const char *path, const char *labels)
+{
+    dc_h5 *h5 = NULL;
+    dc_h5_column *column = NULL;
+    dc_data_shape s;
+    const bool has = dc_h5_open(&h5, path, DC_H5_READ) == DC_OK && dc_data_find_labels(h5, path, labels, &s) == DC_OK &&
+                     dc_h5_column_open(h5, s.labels, &column) == DC_OK;
+    dc_h5_column_close(&column);
+    (void)!dc_h5_close(&h5);
+    dc_error_clear();
+    return has;
+}
+
 dc_status dc_data_feature_names(const char *path, const dc_data_shape *s, char **text)
 {
     dc_status st = DC_OK;

@@ -117,7 +117,7 @@ static void note(void (*advise)(const dc_timing *, char *, size_t), const dc_tim
     if (line[0]) dc_log_note("%s", line);
 }
 
-void dc_timing_print(const dc_timing *t, double peak_flops)
+static void print_sections(const dc_timing *t, double peak_flops)
 {
     double listed = 0;
     dc_log_plain("%-18s %8s %9s %9s %9s %7s %9s %9s %8s %8s", "section", "calls", "min s", "avg s", "max s", "% total",
@@ -138,6 +138,12 @@ void dc_timing_print(const dc_timing *t, double peak_flops)
     dc_log_plain("%-18s %8s %9s %9.2f %9s %7.1f", "other", "", "", t->wall_s - listed, "",
                  100 * (1 - listed / t->wall_s));
     dc_log_plain("%-18s %8s %9s %9.2f", "total", "", "", t->wall_s);
+}
+
+void dc_timing_print(const dc_timing *t, double peak_flops)
+{
+    enum { LEAST_S = 1 }; /* of a shorter run, nobody asks where the time went; summary.json has it all */
+    if (t->wall_s >= LEAST_S) print_sections(t, peak_flops);
     dc_log_plain("messages: %.2f GB and %.2f s per rank; memory: %.3f to %.3f GiB, most on rank %d",
                  1e-9 * t->comm_bytes, t->comm_seconds, t->memory_least / 0x1p30, t->memory_peak / 0x1p30,
                  t->memory_rank);

@@ -90,10 +90,12 @@ static void format_duration(double s, char *out, size_t cap)
 static void format_line(char *out, size_t cap, const dc_progress *p, const dc_history *h, const double *row,
                         double done, double elapsed)
 {
-    int used = snprintf(out, cap, "%-9s %5.1f%%", h->phase, 100 * done);
+    int used =
+        isnan(done) ? snprintf(out, cap, "%-9s", h->phase) : snprintf(out, cap, "%-9s %5.1f%%", h->phase, 100 * done);
     for (int c = 0; c < h->n_columns && used < (int)cap; c++)
         if (!h->quiet[c]) used += snprintf(out + used, cap - (size_t)used, "  %s %.5g", h->column[c], row[c]);
     const double here = done - p->phase_done;
+    if (isnan(done)) return;
     if (used < (int)cap && elapsed > 0)
         used += snprintf(out + used, cap - (size_t)used, "  | %.3g rows/s  %.0f GF/s", p->phase_rows / elapsed,
                          1e-9 * p->phase_flops / elapsed);

@@ -36,6 +36,7 @@ struct dc_state {
     const char *phase;
     int64_t step;
     bool ends_phase;
+    bool in_part;
     dc_wish *wish;  /* borrowed */
     double retry_s; /* seconds until a failed save is tried again */
     size_t *counts; /* [2 x P] bytes of a piece that each rank sends and receives */

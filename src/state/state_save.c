@@ -134,10 +134,15 @@ bool dc_state_ends_phase(const dc_state *s)
     return s->ends_phase;
 }
 
+void dc_state_in_part(dc_state *s, bool part)
+{
+    if (s) s->in_part = part;
+}
+
 dc_status dc_state_end_phase(dc_comm *comm, dc_state *s)
 {
     bool stop = false;
-    if (!s) return DC_OK;
+    if (!s || s->in_part) return dc_state_poll(comm, s);
     (void)dc_wish_takes_save(s->wish, &stop);
     s->ends_phase = true;
     const dc_status st = stop ? save_and_stop(comm, s) : save_and_go_on(comm, s);

@@ -14,12 +14,12 @@ dc_status dc_sweep_check(const dc_sweep_config *cfg, int64_t N)
 {
     const int64_t most = cfg->K[cfg->n - 1], rows = dc_sweep_subsample_rows(cfg, N);
     if (most > N)
-        return DC_FAIL(DC_ERR_DATA, "%lld clusters but only %lld rows: lower sweep.clusters", (long long)most,
-                       (long long)N);
+        return DC_FAIL(DC_ERR_DATA, "%lld clusters but only %lld rows: lower sweep.clusters (--clusters)",
+                       (long long)most, (long long)N);
     if (most > rows)
         return DC_FAIL(DC_ERR_DATA,
                        "%lld clusters, but a subsample for the stability has %lld rows (sweep.share = %g of %lld): "
-                       "lower sweep.clusters%s",
+                       "lower sweep.clusters (--clusters)%s",
                        (long long)most, (long long)rows, cfg->share, (long long)dc_sweep_sample_rows(cfg, N),
                        cfg->sample < N ? " or raise sweep.sample" : "");
     return DC_OK;
@@ -164,8 +164,10 @@ static dc_status cluster(dc_comm *comm, sweep *s, int t)
     const double start = dc_clock_now_s();
     double *value = s->out->value[t];
     dc_state_at(cfg->state, "sweep", 0);
+    dc_state_in_part(cfg->state, true);
     st = cfg->method->fit(comm, cfg->method->ctx, s->rows,
                           &(dc_sweep_task){.K = K, .seed = cfg->seed, .state = cfg->state}, &fit);
+    dc_state_in_part(cfg->state, false);
     DC_TRY(name_number(st, K, ""));
     dc_sample_labels(comm, &s->sample, s->rows->part, fit.label, s->own, s->label + t, cfg->n);
     if (cfg->score) DC_TRY(cfg->score(comm, cfg->score_ctx, fit.label, K, value + DC_SWEEP_SCORES));

@@ -165,7 +165,7 @@ static dc_status make_record(dc_comm *comm, dc_phase *p)
     p->at = p->history->step;
     p->last = (dc_phase_figures){.loss = p->last.loss, .recon = p->last.recon};
     p->moved = true;
-    dc_progress_record(p->model->progress, p->history, p->stop == DC_STOP_ASSIGNED ? 1 : share_done(p),
+    dc_progress_record(p->model->progress, p->history, p->stop == DC_STOP_ASSIGNED ? NAN : share_done(p),
                        p->stop != DC_STOP_NONE || p->history->step >= p->total || (first && p->from_start));
 out:
     return st;

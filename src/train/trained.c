@@ -118,6 +118,8 @@ static dc_status read_attributes(dc_h5 *h5, const char *path, dc_trained *t)
     if (dc_h5_has_attr(h5, "/", "scaled_range")) DC_TRY(dc_h5_get_attr_f64(h5, "/", "scaled_range", t->range, 2, NULL));
     DC_TRY(read_norm(h5, path, t));
     if (dc_h5_has_attr(h5, "/", "matrix")) DC_TRY(dc_h5_get_attr_str(h5, "/", "matrix", t->matrix, sizeof t->matrix));
+    if (dc_h5_has_attr(h5, "/", "label_dataset"))
+        DC_TRY(dc_h5_get_attr_str(h5, "/", "label_dataset", t->labels, sizeof t->labels));
     if (dc_h5_has_attr(h5, "/", "sparse_values")) DC_TRY(read_sparse(h5, path, t));
     t->tile_rows = DC_EMBED_TILE_MAX;
     if (t->has_method) DC_TRY(read_how_embedded(h5, path, t));
