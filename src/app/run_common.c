@@ -399,8 +399,9 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
     dc_data_request request = dc_run_request(cfg, job->files);
     DC_TRY(load_earlier(comm, job, &head, &earlier, &request.given));
     if (request.given) DC_TRY(keep_centers(comm, job, &earlier, &head));
-    DC_TRY(dc_dataset_open(comm, &request, dc_int(cfg->parallel.shards), (uint64_t)cfg->run.seed, cfg->cluster.clusters,
-                           data));
+    /* A sweep leaves out numbers that are too large. */
+    const int64_t K = dc_setup_sweeps(job) ? cfg->sweep.clusters.v[0] : cfg->cluster.clusters;
+    DC_TRY(dc_dataset_open(comm, &request, dc_int(cfg->parallel.shards), (uint64_t)cfg->run.seed, K, data));
     dc_timer_stop(&job->timers, DC_T_LOAD, start, 0, (double)(*data)->bytes);
     const dc_dataset *d = *data;
     if (d->reduction_s > 0) {
