@@ -415,10 +415,10 @@ class Run:
         return directions[:].astype(np.float64), factors[:], 0 if offsets is None else offsets[:].astype(np.float64)
 
     def map(self):
-        """(mean [L], components [k, L], their shares of the variance [k]) of the embedding of all rows, or None."""
+        """(mean [L], components [k, L], their shares of the variance [k]) of all rows of what was clustered, or None."""
         mean, variance = (dataset(self.h5, "map/" + name, 1) for name in ("mean", "explained_variance"))
         components = dataset(self.h5, "map/components", 2)
-        if self.embedding is None or None in (mean, variance, components):
+        if None in (mean, variance, components):
             return None
         total = max(float(self.h5["map"].attrs.get("total_variance", 0)), np.finfo(float).tiny)
         return mean[:], components[:].astype(np.float64), variance[:] / total

@@ -22,11 +22,16 @@ ACTIVATIONS = {
 }
 
 
+def is_plane(found, points):
+    """Whether components that the run stored are those of such points."""
+    return found is not None and found[0].shape == found[1].shape[1:] == points.shape[1:]
+
+
 def plane(run, points):
     """(coordinates [n, 2], share of variance of the two axes): on the principal components of all rows, which the run
     stored; without them, on those of these points."""
     found = run.map()
-    if found is None or found[1].shape[1] != points.shape[1]:
+    if not is_plane(found, points):
         return pca(points)
     mean, components, share = found
     return _two(points.shape[0], (points - mean) @ components.T, share)

@@ -7,7 +7,7 @@ import report_charts as charts
 import report_html as page
 from report_data import SEED, take_rows
 from report_html import number, optional
-from report_math import PCA_COLUMNS_MAX, cluster_means, largest, majority, means_of, plane, silhouettes
+from report_math import PCA_COLUMNS_MAX, cluster_means, is_plane, largest, majority, means_of, plane, silhouettes
 
 MAP_ROWS, SILHOUETTE_ROWS, LINES_MAX, FILES_MAX = 5000, 3000, 50, 20
 TABLE_ROWS, TOP = 200, 50  # a table of more clusters, or of more classes than TOP, shows the largest TOP of them
@@ -214,8 +214,9 @@ def embedding(run):
                                                alt % "true class"), "The same points, coloured by true class."))
     what = ("the %d-dimensional embedding" % points.shape[1] if run.embedding is not None
             else "the scaled data, %d columns" % points.shape[1])
-    return page.section("map", "Map", page.paragraph("Two principal components of %s: %s." % (
-        what, sampled(run, len(rows)))), page.grid(*body))
+    whose = ", of all rows," if len(rows) < run.N and is_plane(run.map(), points) else ""
+    return page.section("map", "Map", page.paragraph("Two principal components%s of %s: %s." % (
+        whose, what, sampled(run, len(rows)))), page.grid(*body))
 
 
 PHASE_TITLES = {"pretrain": "Pretraining", "cluster": "Clustering", "finetune": "Fine-tuning"}

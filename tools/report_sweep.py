@@ -1,5 +1,6 @@
 """The part of a report that compares numbers of clusters: table and curves of /sweep."""
 import h5py
+import numpy as np
 
 import report_charts as charts
 import report_html as page
@@ -22,7 +23,10 @@ def table_of(run):
     clusters = group["clusters"][:]
     found = {name: group[name][:] for name, _, _ in COLUMNS if is_dataset(group, name, 1)}
     columns = {name: values for name, values in found.items() if len(values) == len(clusters)}
-    return {"clusters": clusters, **columns}, {as_text(name): value for name, value in group.attrs.items()}
+    about = {as_text(name): value for name, value in group.attrs.items()}
+    failure = group.get("failure")
+    about["failure"] = [as_text(t) for t in failure[:]] if isinstance(failure, h5py.Dataset) else []
+    return {"clusters": clusters, **columns}, about
 
 
 def curve(name, columns, chosen, suggested, ylabel):
@@ -32,7 +36,7 @@ def curve(name, columns, chosen, suggested, ylabel):
     said = []
     for column, label, colour in chosen:
         axes.plot(clusters, columns[column], color=colour, label=label, marker="o", markersize=3.5, clip_on=False)
-        at = columns[column].argmin() if column in ("bic", "inertia") else columns[column].argmax()
+        at = np.nanargmin(columns[column]) if column in ("bic", "inertia") else np.nanargmax(columns[column])
         said.append("%s is %s at %d" % (label, "lowest" if column in ("bic", "inertia") else "highest", clusters[at]))
         if column == "stability" and "stability_deviation" in columns:
             low, high = (columns[column] + sign * columns["stability_deviation"] for sign in (-1, 1))
@@ -82,7 +86,8 @@ def sweep(run):
     shown = [entry for entry in COLUMNS if entry[0] in columns]
     rows = [["%d%s" % (k, " (suggested)" if k == suggested else "")] +
             [optional(float(columns[name][i]), form) for name, _, form in shown] for i, k in enumerate(clusters)]
-    return page.section("sweep", "Number of clusters", page.paragraph(text), page.paragraph(how),
+    failed = [page.paragraph("%d clusters failed: %s." % (k, why)) for k, why in zip(clusters, about["failure"]) if why]
+    return page.section("sweep", "Number of clusters", page.paragraph(text), page.paragraph(how), *failed,
                         pictures(columns, suggested) if len(clusters) else "",
                         page.table(["clusters"] + [head for _, head, _ in shown], rows,
                                    "One row per number of clusters."))

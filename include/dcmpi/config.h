@@ -25,6 +25,7 @@ typedef enum { DC_Q_TOP1, DC_Q_TOP, DC_Q_FULL } dc_q_output;
 typedef enum { DC_ROWS_NONE, DC_ROWS_FULL } dc_rows_output;
 typedef enum { DC_RESIDENCY_AUTO, DC_RESIDENCY_MEMORY, DC_RESIDENCY_STREAM } dc_residency;
 typedef enum { DC_TOPICS_AUTO, DC_TOPICS_ON, DC_TOPICS_OFF } dc_topics_output;
+typedef enum { DC_MAP_AUTO, DC_MAP_ON, DC_MAP_OFF } dc_map_output;
 
 /* Struct path = deck key: cfg.cluster.max_iter is cluster.max_iter; optimizer keys lie in .opt (cluster.lr is
  * cfg.cluster.opt.lr). Plain data: may be copied and compared byte by byte. Enums are stored as int. */
@@ -117,6 +118,7 @@ typedef struct {
         int64_t examples;     /* m of /clusters/nearest and /clusters/border */
         double outlier_below; /* confidence */
         int topics;           /* dc_topics_output */
+        int map;              /* dc_map_output */
         int64_t top_terms, documents;
     } output;
     struct {

@@ -99,6 +99,12 @@ typedef struct {
 } dc_topics_result;
 
 enum { DC_RESULT_HISTORIES_MAX = DC_MAX_PAIRS + 2 };
+/* The plane of the report's map, for /map. */
+enum { DC_MAP_AXES = 2 };
+typedef struct {
+    dc_principal plane; /* owned; without components there is no map */
+    const char *on;     /* "embedding" or "input" */
+} dc_map_result;
 /* Everything that is written at the end. Pointers are borrowed; NULL or 0 where a verb has no such thing. */
 typedef struct {
     const dc_config *cfg;
@@ -122,7 +128,7 @@ typedef struct {
     const dc_graph_result *graph;           /* or NULL */
     const dc_standing_result *standing;     /* or NULL */
     const dc_topics_result *topics;         /* or NULL */
-    const dc_principal *map;                /* of the embedding, or NULL */
+    const dc_map_result *map;               /* or NULL */
     const dc_history *history[DC_RESULT_HISTORIES_MAX];
     int n_histories;
     dc_stop stop;

@@ -76,11 +76,12 @@ enum { DC_SWEEP_SCORES = DC_SWEEP_ACC };
 /* "inertia", "silhouette" ...: name of a column in results. */
 const char *dc_sweep_column_name(dc_sweep_column c);
 
-enum { DC_SWEEP_REASON_MAX = 512 };
+enum { DC_SWEEP_REASON_MAX = 512, DC_SWEEP_FAILURE_MAX = 256 };
 typedef struct {
     int n;
     int64_t K[DC_SWEEP_MAX];
-    double value[DC_SWEEP_MAX][DC_SWEEP_COLUMNS];
+    double value[DC_SWEEP_MAX][DC_SWEEP_COLUMNS];                       /* NaN of a K that failed */
+    _Alignas(int64_t) char failure[DC_SWEEP_MAX][DC_SWEEP_FAILURE_MAX]; /* why it did; "": it did not */
     int64_t sample;    /* rows of the sample that silhouette and stability are computed on */
     int64_t subsample; /* rows of a subsample */
     int subsamples;
@@ -123,9 +124,10 @@ int64_t dc_sweep_chosen(const dc_state *state);
 /* Clusters all rows into each K; then subsamples of the sample, for the stability: the mean adjusted Rand index, over
  * all pairs of subsamples, of the labels of the rows that are in both (Ben-Hur, Elisseeff and Guyon 2002, with this
  * index and all pairs as in von Luxburg 2010). Sample and subsamples are drawn without replacement and are the same for
- * all K. Then computes the silhouettes of the sample and sets the suggestion. Logs a line per K. A run
- * that continues goes on at the K where it was. Collective. Errors: those of the method and of dc_state_keep,
- * DC_ERR_MEMORY, DC_STOPPED. */
+ * all K. Then computes the silhouettes of the sample and sets the suggestion. Logs a line per K. A K whose clustering
+ * ends with DC_ERR_NUMERIC or DC_ERR_DATA, of a subsample, too, is marked as failed, with a warning; the sweep goes on
+ * with the others. A run that continues goes on at the K where it was. Collective. Errors: other ones of the method and
+ * of dc_state_keep, DC_ERR_NUMERIC if all K failed, DC_ERR_MEMORY, DC_STOPPED. */
 DC_CHECKED dc_status dc_sweep_run(dc_comm *comm, const dc_rows *rows, const dc_sweep_config *cfg, dc_sweep *s);
 /* Memory of a rank besides the rows and the fits; bytes in a checkpoint. Local. */
 double dc_sweep_bytes(const dc_sweep_config *cfg, const dc_part *part, int64_t d);
@@ -135,8 +137,8 @@ double dc_sweep_saved_bytes(const dc_sweep_config *cfg, int64_t N);
 void dc_sweep_print(const dc_sweep *s);
 
 /* Sets the suggestion and its reason from the table: of the K whose stability is at most 0.1 below the best one, that
- * with the highest silhouette, or, by_bic, with the lowest BIC; ties: the smaller K. Scores have no part in it. Local.
- */
+ * with the highest silhouette, or, by_bic, with the lowest BIC; ties: the smaller K. A K that failed is passed over;
+ * not all did. Scores have no part in it. Local. */
 void dc_sweep_suggest(dc_sweep *s);
 
 #endif

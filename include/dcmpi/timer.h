@@ -20,6 +20,7 @@ typedef enum {
     DC_T_CLUSTER_UPDATE,
     DC_T_NEIGHBOURS,
     DC_T_TOPICS,
+    DC_T_MAP,
     DC_T_CHECKPOINT,
     DC_T_METRICS,
     DC_T_WRITE,

@@ -169,6 +169,18 @@ static double take_topics(problem *p, double model, double rows)
     return held;
 }
 
+/* The plane of the report's map; returns what it takes from then on. */
+static double take_map(problem *p, double model, double rows)
+{
+    double held, root;
+    const dc_net *net = &p->slab.net;
+    const bool embeds = net->n_layers > 0;
+    const int64_t d = embeds ? net->L : dc_header_width(&p->head);
+    const double bytes = dc_run_map_bytes(p->cfg, &p->data.part, d, embeds, &held, &root);
+    if (bytes > 0) take(p, "map", (moment){.model = model, .work = rows + bytes, .root = root}, NULL);
+    return held;
+}
+
 /* Memory for a sweep over numbers of clusters: what is clustered, the largest clustering, the sample. Then, for the
  * number that is chosen, a copy of the network. */
 static void take_sweep(problem *p, const dc_cluster_needs *n)
@@ -214,6 +226,7 @@ static dc_status take_clustering(dc_comm *comm, problem *p)
     n.result_bytes += take_graph(p, model, n.result_bytes);
     n.result_bytes += take_standing(p, model, n.result_bytes);
     n.result_bytes += take_topics(p, model, n.result_bytes);
+    n.result_bytes += take_map(p, model, n.result_bytes);
     take(p, "result", (moment){.model = model, .work = n.result_bytes + example_bytes(p) + PIECE_BYTES}, NULL);
     take_scoring(p, model, n.result_bytes);
 out:
@@ -249,6 +262,7 @@ static dc_status take_raw_kmeans(dc_comm *comm, problem *p)
     n.result_bytes += take_graph(p, 0, n.result_bytes);
     n.result_bytes += take_standing(p, 0, n.result_bytes);
     n.result_bytes += take_topics(p, 0, n.result_bytes);
+    n.result_bytes += take_map(p, 0, n.result_bytes);
     take_scoring(p, 0, n.result_bytes);
 out:
     return st;

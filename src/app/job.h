@@ -84,7 +84,7 @@ DC_CHECKED dc_status dc_job_end(dc_comm *comm, dc_job *job, dc_status st);
 /* The result stores the rows of the examples only if they take at most this many bytes, so that it stays small. */
 enum { DC_EXAMPLE_ROWS_MAX_BYTES = 16 << 20 };
 /* Estimates what a run needs (memory per rank, work, disk) from the header of the data alone. */
-enum { DC_ESTIMATE_PHASES_MAX = DC_MAX_PAIRS + 12 };
+enum { DC_ESTIMATE_PHASES_MAX = DC_MAX_PAIRS + 13 };
 typedef struct {
     const char *name;
     double bytes;        /* per rank, program and data included */

@@ -28,10 +28,10 @@ typedef struct {
     dc_graph_result graph;
     dc_standing_result standing;
     dc_topics_result topics;
-    dc_principal map; /* of the embedding */
-    bool open;        /* the deck leaves the number of clusters open */
-    int64_t chosen;   /* number of clusters then; 0: not chosen yet */
-    void *found;      /* what the method found on the way */
+    dc_map_result map;
+    bool open;      /* the deck leaves the number of clusters open */
+    int64_t chosen; /* number of clusters then; 0: not chosen yet */
+    void *found;    /* what the method found on the way */
     dc_sweep sweep;
 } fit;
 
@@ -54,7 +54,7 @@ static dc_status release(dc_comm *comm, fit *f, dc_status st)
     dc_graph_result_release(&f->graph);
     dc_standing_result_release(&f->standing);
     dc_topics_result_release(&f->topics);
-    dc_principal_release(&f->map);
+    dc_map_result_release(&f->map);
     dc_sweep_drop(f->job.state, &f->sweep);
     return dc_job_end(comm, &f->job, st);
 }
@@ -329,9 +329,10 @@ static dc_status find_topics(dc_comm *comm, fit *f)
 
 static dc_status draw_map(dc_comm *comm, fit *f)
 {
-    if (f->slab.net.n_layers == 0) return DC_OK;
-    const dc_rows embedding = dc_rows_of_array(&f->data->part, f->clusters.Z, &f->slab.net.L);
-    return dc_run_map(comm, &f->job.cfg, &embedding, &f->map);
+    const bool embeds = f->slab.net.n_layers > 0;
+    const dc_rows rows =
+        embeds ? dc_rows_of_array(&f->data->part, f->clusters.Z, &f->slab.net.L) : dc_rows_of_dataset(f->data);
+    return dc_run_map(comm, &f->job, &rows, embeds, &f->map);
 }
 
 /* Of the K that sweep-k chose; NAN without a sweep. */

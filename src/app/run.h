@@ -83,9 +83,16 @@ typedef struct {
 } dc_topics_task;
 double dc_run_topics_bytes(const dc_config *cfg, const dc_data_header *head, const dc_part *part,
                            const dc_topics_task *task, double *held);
-/* The first two principal components of the embedding, for /map; *out is empty if output.embedding is false, or for an
- * embedding that is too wide or not finite. The caller releases it. Errors: DC_ERR_MEMORY, DC_STOPPED. */
-DC_CHECKED dc_status dc_run_map(dc_comm *comm, const dc_config *cfg, const dc_rows *embedding, dc_principal *out);
+/* The first two principal components of what was clustered, for /map, as output.map says; *out is empty for an
+ * embedding that is not written, and for rows that are too wide, or not finite. The caller releases it. Errors:
+ * DC_ERR_MEMORY, DC_STOPPED. */
+DC_CHECKED dc_status dc_run_map(dc_comm *comm, dc_job *job, const dc_rows *rows, bool embeds, dc_map_result *out);
+void dc_map_result_release(dc_map_result *map);
+/* Whether output.map = on can be done for N rows of d columns. Local. Errors: DC_ERR_USAGE. */
+DC_CHECKED dc_status dc_run_map_check(const dc_config *cfg, int64_t N, int64_t d);
+/* Memory that it takes on this rank for rows of d columns; 0: there will be no map. *held: what remains; *root: more on
+ * rank 0. Local. */
+double dc_run_map_bytes(const dc_config *cfg, const dc_part *part, int64_t d, bool embeds, double *held, double *root);
 /* Writes run.h5 and summary.json, prints the end table, self-checks and RESULT line. last: NULL without soft
  * assignment. */
 DC_CHECKED dc_status dc_run_finish(dc_comm *comm, dc_job *job, dc_result *r, const dc_refresh *last);

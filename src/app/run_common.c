@@ -70,6 +70,18 @@ static dc_status check_rows(const dc_job *job, const dc_data_header *head)
     return st == DC_OK && start && start->check_rows ? start->check_rows(&env, head->N) : st;
 }
 
+/* Refuses output.map = on of rows that are too wide. */
+static dc_status check_map(const dc_job *job, const dc_data_header *head)
+{
+    dc_net net = {0};
+    const int64_t width = dc_header_width(head);
+    if (dc_cli_has_method(job->cli)) {
+        const dc_status st = dc_deck_net(&job->cfg, width, &net);
+        if (st != DC_OK) return st;
+    }
+    return dc_run_map_check(&job->cfg, head->N, net.n_layers > 0 ? net.L : width);
+}
+
 /* Refuses all of q where it would be too much. */
 static dc_status check_q(const dc_job *job, const dc_data_header *head)
 {
@@ -218,6 +230,7 @@ static dc_status estimate(dc_comm *comm, dc_job *job, dc_data_header *head, dc_e
     DC_TRY_ALL(comm, check_rows(job, head));
     DC_TRY_ALL(comm, check_q(job, head));
     if (dc_cli_has_method(job->cli)) dc_deck_take_images(&job->cfg, head);
+    DC_TRY_ALL(comm, check_map(job, head));
     DC_TRY_ALL(comm, dc_job_dump_deck(job)); /* now with the shape of the images */
     DC_TRY(dc_job_name_limit(estimate_most(comm, job, head, e), FEWER_ROWS));
     DC_TRY(choose_residency(comm, job, head, e, why, cap));
@@ -387,8 +400,9 @@ dc_status dc_run_load(dc_comm *comm, dc_job *job, dc_dataset **data)
     dc_data_request request = dc_run_request(cfg, job->files);
     DC_TRY(load_earlier(comm, job, &head, &earlier, &request.given));
     if (request.given) DC_TRY(keep_centers(comm, job, &earlier, &head));
-    DC_TRY(dc_dataset_open(comm, &request, dc_int(cfg->parallel.shards), (uint64_t)cfg->run.seed, cfg->cluster.clusters,
-                           data));
+    /* A sweep leaves out numbers that are too large. */
+    const int64_t K = dc_setup_sweeps(job) ? cfg->sweep.clusters.v[0] : cfg->cluster.clusters;
+    DC_TRY(dc_dataset_open(comm, &request, dc_int(cfg->parallel.shards), (uint64_t)cfg->run.seed, K, data));
     dc_timer_stop(&job->timers, DC_T_LOAD, start, 0, (double)(*data)->bytes);
     const dc_dataset *d = *data;
     if (d->reduction_s > 0) {

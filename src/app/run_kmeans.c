@@ -17,6 +17,7 @@ typedef struct {
     dc_graph_result graph;
     dc_standing_result standing;
     dc_topics_result topics;
+    dc_map_result map;
 } raw_kmeans;
 
 static dc_status release(dc_comm *comm, raw_kmeans *r, dc_status st)
@@ -29,6 +30,7 @@ static dc_status release(dc_comm *comm, raw_kmeans *r, dc_status st)
     dc_graph_result_release(&r->graph);
     dc_standing_result_release(&r->standing);
     dc_topics_result_release(&r->topics);
+    dc_map_result_release(&r->map);
     return dc_job_end(comm, &r->job, st);
 }
 
@@ -138,6 +140,12 @@ static dc_status find_topics(dc_comm *comm, raw_kmeans *r)
     return dc_run_topics(comm, &r->job, r->data, &c, &r->topics);
 }
 
+static dc_status draw_map(dc_comm *comm, raw_kmeans *r)
+{
+    const dc_rows rows = dc_rows_of_dataset(r->data);
+    return dc_run_map(comm, &r->job, &rows, false, &r->map);
+}
+
 static void describe(raw_kmeans *k, dc_result *r)
 {
     dc_slab_add(&k->slab, "centers", k->job.cfg.cluster.clusters, dc_dataset_width(k->data), false);
@@ -153,6 +161,7 @@ static void describe(raw_kmeans *k, dc_result *r)
                      .standing = &k->standing,
                      .more = &k->more,
                      .topics = dc_topics_found(&k->topics),
+                     .map = &k->map,
                      .stop = k->km.converged ? DC_STOP_CONVERGED : DC_STOP_MAX_ITER,
                      .iterations = k->km.iterations,
                      .inertia = k->km.inertia};
@@ -184,6 +193,7 @@ dc_status dc_run_kmeans(dc_comm *comm, const dc_cli *cli)
     DC_TRY(find_graph(comm, &r));
     DC_TRY(find_standing(comm, &r));
     DC_TRY(find_topics(comm, &r));
+    DC_TRY(draw_map(comm, &r));
     describe(&r, &result);
     DC_TRY(dc_run_score(comm, &r.job, &result, &r.scoring));
     DC_TRY(dc_run_finish(comm, &r.job, &result, NULL));

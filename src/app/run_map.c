@@ -1,19 +1,83 @@
-/* The plane on which the report draws the embedding: its first two principal components, of all rows. */
+/* The plane on which the report draws what was clustered: its first two principal components, of all rows. */
+#include <math.h>
+
 #include "dcmpi/log.h"
 #include "run.h"
 
-/* Wider embeddings are left to the report, which takes a sample: of a million rows of 512 columns this takes a minute
- * of one core. */
-enum { WIDEST = 512, AXES = 2 };
+/* Of a million rows of so many columns the components take about two minutes of one core. Of wider rows the report
+ * takes a sample, unless the deck asks for all. */
+enum { WIDEST = 1024 };
 
-dc_status dc_run_map(dc_comm *comm, const dc_config *cfg, const dc_rows *embedding, dc_principal *out)
+static bool is_wanted(const dc_config *cfg, const dc_part *part, int64_t d, bool embeds)
 {
-    const dc_principal_wanted wanted = {.components = DC_MIN(embedding->d, (int64_t)AXES)};
-    *out = (dc_principal){0};
-    if (!cfg->output.embedding || embedding->d < 1 || embedding->d > WIDEST || embedding->part->N < 2) return DC_OK;
-    const dc_status st = dc_principal_create(comm, embedding, &wanted, out);
+    if (cfg->output.map == DC_MAP_OFF || (embeds && !cfg->output.embedding)) return false;
+    return d > 0 && part->N >= 2;
+}
+
+static bool is_possible(const dc_config *cfg, const dc_part *part, int64_t d)
+{
+    return dc_principal_fits(part->N, d) && (d <= WIDEST || cfg->output.map == DC_MAP_ON);
+}
+
+dc_status dc_run_map_check(const dc_config *cfg, int64_t N, int64_t d)
+{
+    if (cfg->output.map != DC_MAP_ON || dc_principal_fits(N, d)) return DC_OK;
+    return DC_FAIL(DC_ERR_USAGE,
+                   "output.map = on: the components of %lld rows of %lld columns are those of a matrix of more than %d "
+                   "rows, which one rank does not solve; with auto the report takes a sample",
+                   (long long)N, (long long)d, (int)DC_PRINCIPAL_MAX);
+}
+
+/* Rows that are not finite, as of a network that diverged, have no map. */
+static dc_status find(dc_comm *comm, const dc_rows *rows, dc_principal *out)
+{
+    const dc_principal_wanted wanted = {.components = DC_MIN(DC_MIN(rows->d, rows->part->N), (int64_t)DC_MAP_AXES)};
+    const dc_status st = dc_principal_create(comm, rows, &wanted, out);
     if (st != DC_ERR_NUMERIC) return st;
-    dc_error_clear(); /* a network that diverged has no map */
+    dc_error_clear();
     dc_principal_release(out);
+    *out = (dc_principal){0};
     return DC_OK;
+}
+
+static void tell(const dc_map_result *m)
+{
+    double share = 0;
+    const dc_principal *p = &m->plane;
+    for (int64_t j = 0; j < p->k; j++) share += p->variance[j] / p->total;
+    if (p->k > 0)
+        dc_log("map       %lld principal components of %lld columns (%s): %.3g %% of the variance", (long long)p->k,
+               (long long)p->d, m->on, 100 * share);
+}
+
+dc_status dc_run_map(dc_comm *comm, dc_job *job, const dc_rows *rows, bool embeds, dc_map_result *out)
+{
+    const dc_config *cfg = &job->cfg;
+    const double start = dc_timer_start(), n = (double)dc_part_rows(rows->part);
+    *out = (dc_map_result){.on = embeds ? "embedding" : "input"};
+    if (!is_wanted(cfg, rows->part, rows->d, embeds)) return DC_OK;
+    if (!is_possible(cfg, rows->part, rows->d)) {
+        dc_log("map       left to the report, which takes a sample: %lld columns are more than %d (output.map)",
+               (long long)rows->d, (int)WIDEST);
+        return DC_OK;
+    }
+    const dc_status st = find(comm, rows, &out->plane);
+    if (st != DC_OK) return st;
+    dc_timer_stop(&job->timers, DC_T_MAP, start, n * (double)rows->d * (double)DC_MIN(rows->d, rows->part->N), 0);
+    tell(out);
+    return DC_OK;
+}
+
+void dc_map_result_release(dc_map_result *map)
+{
+    dc_principal_release(&map->plane);
+}
+
+double dc_run_map_bytes(const dc_config *cfg, const dc_part *part, int64_t d, bool embeds, double *held, double *root)
+{
+    *held = *root = 0;
+    if (!is_wanted(cfg, part, d, embeds) || !is_possible(cfg, part, d)) return 0;
+    *held = (double)d * (sizeof(double) + DC_MAP_AXES * sizeof(float));
+    *root = dc_principal_root_bytes(part, d, DC_MAP_AXES);
+    return dc_principal_bytes(part, d, DC_MAP_AXES);
 }

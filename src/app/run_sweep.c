@@ -5,6 +5,11 @@
 static dc_status fit(dc_comm *comm, const void *ctx, const dc_rows *rows, const dc_sweep_task *task, dc_sweep_fit *out)
 {
     const dc_run_embedding *e = ctx;
+    const dc_dataset *d = e->model->data;
+    if (rows == &e->rows) { /* of a subsample, clusters may stay empty */
+        const dc_status st = dc_dataset_check_distinct(comm, d, task->K);
+        if (st != DC_OK) return st;
+    }
     return e->method->sweep(comm, &e->env, rows, task, out);
 }
 

@@ -71,6 +71,7 @@ static const dc_key_choice schedules[] = {
     {"constant", DC_SCHED_CONSTANT}, {"step", DC_SCHED_STEP}, {"cosine", DC_SCHED_COSINE}, {NULL, 0}};
 static const dc_key_choice topics[] = {
     {"auto", DC_TOPICS_AUTO}, {"on", DC_TOPICS_ON}, {"off", DC_TOPICS_OFF}, {NULL, 0}};
+static const dc_key_choice maps[] = {{"auto", DC_MAP_AUTO}, {"on", DC_MAP_ON}, {"off", DC_MAP_OFF}, {NULL, 0}};
 static const dc_key_choice ons[] = {{"embedding", DC_ON_EMBEDDING}, {"input", DC_ON_INPUT}, {NULL, 0}};
 static const dc_key_choice starts[] = {{"kmeans", DC_START_KMEANS},
                                        {"spectral", DC_START_SPECTRAL},
@@ -591,6 +592,12 @@ const dc_key dc_key_table[] = {
      .verbs = DC_USE_FIT | DC_USE_KMEANS, .when = "topics", .when_is = "auto on", .also = "nr_repr_docs",
      .doc = "Rows listed per cluster as nearest to its centre and as furthest from it, by their distance in the "
             "embedding, or in what else was clustered."},
+    {KEY("output", "map", DC_KEY_CHOICE, output.map, "auto"), .choices = maps, .verbs = DC_USE_FIT | DC_USE_KMEANS,
+     .also = "scatter pca_plot",
+     .doc = "Write to /map the first two principal components of all rows of what was clustered, the embedding or the "
+            "scaled rows, on which the report draws its map. One eigenproblem of the columns, N columns^2 operations. "
+            "auto: of at most 1,024 columns; the report takes a sample of wider rows. on: as far as one rank solves "
+            "it, 4,096 columns or rows."},
 
     {KEY("graph", "save", DC_KEY_BOOL, graph.save, "false"), .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
      .also = "knn_graph neighbors_graph",

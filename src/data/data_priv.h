@@ -195,11 +195,7 @@ double dc_data_reduce_root_bytes(const dc_data_header *head, const dc_part *part
  * Errors: DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_data_set_norm(dc_comm *comm, dc_dataset *data);
 
-/* Refuses fewer than K distinct scaled rows. Errors: DC_ERR_DATA, DC_ERR_MEMORY. */
-DC_CHECKED dc_status dc_data_check_distinct(dc_comm *comm, const dc_dataset *data, int64_t K);
-
-/* ---- Stored values of dense rows: in memory, in files, or made (stream.c)
- * ---------------------------------------------- */
+/* ---- Stored values of dense rows: in memory, in files, or made (stream.c) ---------------------------------------- */
 
 /* Rows in files, as one rank's threads see them: each through a window of its own, of at most dc_data_window_rows()
  * rows, that moves along. A thread that goes through the rows in order has the next ones read ahead. store: owned from

@@ -77,7 +77,7 @@ out:
     return st;
 }
 
-dc_status dc_data_check_distinct(dc_comm *comm, const dc_dataset *d, int64_t K)
+dc_status dc_dataset_check_distinct(dc_comm *comm, const dc_dataset *d, int64_t K)
 {
     dc_status st = DC_OK;
     dc_u64set set = {0};

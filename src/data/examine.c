@@ -28,7 +28,7 @@ dc_status dc_data_examine(dc_comm *comm, dc_dataset *d, const dc_data_request *r
     if (!given) DC_TRY(dc_data_reduce(comm, d, request, seed));
     if (d->pca.k > 0) d->reduction_s = dc_clock_now_s() - start;
     DC_TRY(dc_data_set_norm(comm, d));
-    DC_TRY(dc_data_check_distinct(comm, d, K));
+    DC_TRY(dc_dataset_check_distinct(comm, d, K));
 out:
     dc_data_stats_release(&stats);
     return st;

@@ -362,16 +362,21 @@ out:
     return st;
 }
 
-/* The plane on which the report draws the rows of /embedding. */
-static dc_status fill_map(dc_h5 *h5, const dc_principal *map)
+/* The plane on which the report draws the rows of what was clustered. */
+static dc_status fill_map(dc_h5 *h5, const dc_map_result *map)
 {
     dc_status st = DC_OK;
-    if (!map || map->k == 0) return DC_OK;
-    const dc_gidx dims[] = {map->k, map->d};
-    DC_TRY(dc_h5_put(h5, "/map/mean", DC_H5_F64, 1, &map->d, map->mean));
-    DC_TRY(dc_h5_put(h5, "/map/components", DC_H5_F32, 2, dims, map->direction));
-    DC_TRY(dc_h5_put(h5, "/map/explained_variance", DC_H5_F64, 1, &map->k, map->variance));
-    DC_TRY(put_f64(h5, "/map", "total_variance", map->total));
+    double share[DC_MAP_AXES];
+    if (!map || map->plane.k == 0) return DC_OK;
+    const dc_principal *p = &map->plane;
+    const dc_gidx dims[] = {p->k, p->d};
+    for (int64_t j = 0; j < p->k; j++) share[j] = p->variance[j] / p->total;
+    DC_TRY(dc_h5_put(h5, "/map/mean", DC_H5_F64, 1, &p->d, p->mean));
+    DC_TRY(dc_h5_put(h5, "/map/components", DC_H5_F32, 2, dims, p->direction));
+    DC_TRY(dc_h5_put(h5, "/map/explained_variance", DC_H5_F64, 1, &p->k, p->variance));
+    DC_TRY(dc_h5_put(h5, "/map/explained_variance_ratio", DC_H5_F64, 1, &p->k, share));
+    DC_TRY(put_f64(h5, "/map", "total_variance", p->total));
+    DC_TRY(dc_h5_put_attr_str(h5, "/map", "on", map->on));
 out:
     return st;
 }

@@ -15,7 +15,7 @@ static bool is_known(const dc_sweep *s, int c)
 {
     if (c < DC_SWEEP_SCORES) return true;
     for (int t = 0; t < s->n; t++)
-        if (!(s->value[t][c] > DC_SWEEP_UNKNOWN)) return false;
+        if (!s->failure[t][0] && !(s->value[t][c] > DC_SWEEP_UNKNOWN)) return false;
     return true;
 }
 
@@ -27,6 +27,17 @@ static dc_status put_column(dc_h5 *h5, const dc_sweep *s, int c)
     for (int t = 0; t < s->n; t++) column[t] = s->value[t][c];
     name_of(c, name);
     return dc_h5_put(h5, name, DC_H5_F64, 1, (dc_gidx[]){s->n}, column);
+}
+
+static const char FAILURE[] = "/sweep/failure";
+
+static dc_status put_failures(dc_h5 *h5, const dc_sweep *s)
+{
+    bool any = false;
+    for (int t = 0; t < s->n; t++) any |= s->failure[t][0] != '\0';
+    if (!any) return DC_OK;
+    const dc_status st = dc_h5_create_text(h5, FAILURE, DC_SWEEP_FAILURE_MAX, s->n);
+    return st == DC_OK ? dc_h5_write_rows(h5, FAILURE, DC_H5_TEXT, 0, s->n, s->failure) : st;
 }
 
 static dc_status put_attributes(dc_h5 *h5, const dc_sweep *s)
@@ -48,6 +59,7 @@ dc_status dc_sweep_write(dc_h5 *h5, const dc_sweep *s)
     dc_status st = DC_OK;
     DC_TRY(dc_h5_put(h5, "/sweep/clusters", DC_H5_I64, 1, (dc_gidx[]){s->n}, s->K));
     for (int c = 0; c < DC_SWEEP_COLUMNS; c++) DC_TRY(put_column(h5, s, c));
+    DC_TRY(put_failures(h5, s));
     DC_TRY(put_attributes(h5, s));
 out:
     return st;
@@ -71,6 +83,7 @@ typedef struct {
     int64_t K[DC_SWEEP_MAX];
     bool has[DC_SWEEP_COLUMNS];
     double column[DC_SWEEP_COLUMNS][DC_SWEEP_MAX];
+    char failure[DC_SWEEP_MAX][DC_SWEEP_FAILURE_MAX];
 } table;
 
 static dc_status read_column(dc_h5 *h5, const char *name, dc_h5_type type, int n, void *out, bool *has)
@@ -79,7 +92,8 @@ static dc_status read_column(dc_h5 *h5, const char *name, dc_h5_type type, int n
     *has = dc_h5_exists(h5, name);
     if (!*has) return DC_OK;
     const dc_status st = dc_h5_dataset_info(h5, name, &info);
-    *has = st == DC_OK && info.n_dims == 1 && info.dims[0] == n;
+    *has = st == DC_OK && info.n_dims == 1 && info.dims[0] == n &&
+           (type != DC_H5_TEXT || info.item_bytes == DC_SWEEP_FAILURE_MAX);
     return *has ? dc_h5_read_rows(h5, name, type, 0, n, out) : st;
 }
 
@@ -96,6 +110,8 @@ static dc_status read_table(dc_h5 *h5, table *t)
         name_of(c, name);
         DC_TRY(read_column(h5, name, DC_H5_F64, t->n, t->column[c], &t->has[c]));
     }
+    DC_TRY(read_column(h5, FAILURE, DC_H5_TEXT, t->n, t->failure, &has));
+    for (int i = 0; i < t->n; i++) t->failure[i][DC_SWEEP_FAILURE_MAX - 1] = '\0';
 out:
     return st;
 }
@@ -108,6 +124,7 @@ static void write_table(dc_json *j, const table *t)
         dc_json_int(j, "clusters", t->K[i]);
         for (int c = 0; c < DC_SWEEP_COLUMNS; c++)
             if (t->has[c]) dc_json_num(j, dc_sweep_column_name((dc_sweep_column)c), t->column[c][i]);
+        if (t->failure[i][0]) dc_json_str(j, "failure", t->failure[i]);
         dc_json_close(j, '}');
     }
     dc_json_close(j, ']');

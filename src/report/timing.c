@@ -22,6 +22,7 @@ const char *dc_section_name(dc_section s)
         [DC_T_CLUSTER_UPDATE] = "cluster update",
         [DC_T_NEIGHBOURS] = "neighbours",
         [DC_T_TOPICS] = "topics",
+        [DC_T_MAP] = "map",
         [DC_T_CHECKPOINT] = "checkpoint",
         [DC_T_METRICS] = "metrics",
         [DC_T_WRITE] = "write",

@@ -44,7 +44,7 @@ static double best_stability(const dc_sweep *s)
 
 static bool is_stable(const dc_sweep *s, int t)
 {
-    return s->value[t][DC_SWEEP_STABILITY] >= best_stability(s) - STABILITY_SLACK;
+    return !s->failure[t][0] && s->value[t][DC_SWEEP_STABILITY] >= best_stability(s) - STABILITY_SLACK;
 }
 
 /* Index of the best value of a column; only_stable: among the stable K. sign: 1, the highest; -1, the lowest. */
@@ -52,7 +52,7 @@ static int best_of(const dc_sweep *s, dc_sweep_column c, double sign, bool only_
 {
     int best = -1;
     for (int t = 0; t < s->n; t++) {
-        if (only_stable && !is_stable(s, t)) continue;
+        if (s->failure[t][0] || (only_stable && !is_stable(s, t))) continue;
         if (best < 0 || sign * s->value[t][c] > sign * s->value[best][c]) best = t;
     }
     return best;
@@ -67,9 +67,16 @@ static void append(dc_sweep *s, const char *text)
 static void tell_choice(dc_sweep *s, int t)
 {
     char text[256];
-    int stable = 0;
+    int stable = 0, failed = 0;
     const int freely = s->by_bic ? best_of(s, DC_SWEEP_BIC, -1, false) : best_of(s, DC_SWEEP_SILHOUETTE, 1, false);
-    for (int i = 0; i < s->n; i++) stable += is_stable(s, i);
+    for (int i = 0; i < s->n; i++) {
+        stable += is_stable(s, i);
+        failed += s->failure[i][0] != '\0';
+    }
+    if (failed == s->n - 1 && failed > 0) {
+        append(s, "all others failed");
+        return;
+    }
     if (stable == 1 && s->n > 1) {
         snprintf(text, sizeof text, "all others have a stability more than %g below its own", STABILITY_SLACK);
         append(s, text);
@@ -118,12 +125,17 @@ void dc_sweep_suggest(dc_sweep *s)
 
 void dc_sweep_print(const dc_sweep *s)
 {
-    const bool scored = s->value[0][DC_SWEEP_NMI] > DC_SWEEP_UNKNOWN;
+    bool scored = false;
+    for (int t = 0; t < s->n; t++) scored |= s->value[t][DC_SWEEP_NMI] > DC_SWEEP_UNKNOWN;
     dc_log_plain("\n%8s %14s %10s %9s %9s %14s %12s %6s%s", "clusters", "inertia", "silhouette", "stability",
                  "deviation", "BIC", "C.-Harabasz", "empty", scored ? "    ACC    NMI    ARI purity      F" : "");
     for (int t = 0; t < s->n; t++) {
         const double *v = s->value[t];
         char acc[32] = "-", scores[160] = "";
+        if (s->failure[t][0]) {
+            dc_log_plain("%8lld failed: %s", (long long)s->K[t], s->failure[t]);
+            continue;
+        }
         if (v[DC_SWEEP_ACC] > DC_SWEEP_UNKNOWN) snprintf(acc, sizeof acc, "%.3f", v[DC_SWEEP_ACC]);
         if (scored && v[DC_SWEEP_NMI] > DC_SWEEP_UNKNOWN)
             snprintf(scores, sizeof scores, " %6s %6.3f %6.3f %6.3f %6.3f", acc, v[DC_SWEEP_NMI], v[DC_SWEEP_ARI],

@@ -1,7 +1,9 @@
 /* The passes of a sweep. The first clusters all rows into each K, which is what costs most and goes on where it was
  * after a restart. The second clusters the subsamples, the third computes the silhouettes of all clusterings at once.
  */
+#include <math.h>
 #include <omp.h>
+#include <string.h>
 
 #include "dcmpi/clock.h"
 #include "dcmpi/cluster.h"
@@ -27,6 +29,8 @@ dc_status dc_sweep_check(const dc_sweep_config *cfg, int64_t N)
 
 /* ---- State ------------------------------------------------------------------------------------------------------- */
 
+enum { FAILURE_WORDS = DC_SWEEP_FAILURE_MAX / sizeof(int64_t) };
+
 static void prepare(const dc_sweep_config *cfg, int64_t N, dc_sweep *s)
 {
     *s = (dc_sweep){.n = cfg->n,
@@ -40,11 +44,12 @@ static void prepare(const dc_sweep_config *cfg, int64_t N, dc_sweep *s)
     }
 }
 
-static dc_status check_state(const dc_sweep *s)
+static dc_status check_state(dc_sweep *s)
 {
+    for (int t = 0; t < s->n; t++) s->failure[t][DC_SWEEP_FAILURE_MAX - 1] = '\0';
     const bool ordered = s->done[0] >= s->done[1] && s->done[1] >= 0 && s->done[0] <= s->n;
     bool known = s->chosen == 0;
-    for (int t = 0; t < s->n; t++) known |= s->K[t] == s->chosen;
+    for (int t = 0; t < s->n; t++) known |= s->K[t] == s->chosen && !s->failure[t][0];
     if (ordered && known) return DC_OK;
     return DC_FAIL(DC_ERR_FORMAT, "the checkpoint's state of 'sweep' fits no state of this run");
 }
@@ -55,6 +60,8 @@ dc_status dc_sweep_keep(dc_comm *comm, const dc_sweep_config *cfg, int64_t N, dc
     prepare(cfg, N, s);
     DC_TRY(
         dc_state_keep(comm, cfg->state, "sweep/table", DC_STATE_F64, (size_t)s->n * DC_SWEEP_COLUMNS, s->value, NULL));
+    DC_TRY(
+        dc_state_keep(comm, cfg->state, "sweep/failure", DC_STATE_I64, (size_t)s->n * FAILURE_WORDS, s->failure, NULL));
     DC_TRY(dc_state_keep(comm, cfg->state, "sweep/done", DC_STATE_I64, DC_COUNT_OF(s->done), s->done, NULL));
     DC_TRY(dc_state_keep(comm, cfg->state, "sweep/chosen", DC_STATE_I64, 1, &s->chosen, NULL));
     DC_TRY_ALL(comm, check_state(s));
@@ -65,6 +72,7 @@ out:
 void dc_sweep_drop(dc_state *state, const dc_sweep *s)
 {
     dc_state_drop(state, s->value);
+    dc_state_drop(state, s->failure);
     dc_state_drop(state, s->done);
     dc_state_drop(state, &s->chosen);
 }
@@ -143,15 +151,17 @@ static double calinski(double inertia, double one, int64_t K, int64_t N)
     return ((one - inertia) / (double)(K - 1)) / (inertia / (double)(N - K));
 }
 
-/* Adds to a failure of the clustering itself for which K it failed. */
-static dc_status name_number(dc_status st, int64_t K, const char *of)
+/* A failure of the clustering itself is kept for the table. Returns other errors, those of reading rows among them. */
+static dc_status mark_failed(dc_comm *comm, dc_sweep *s, int t, const char *of, dc_status st)
 {
-    char text[DC_ERROR_TEXT_MAX], where[256];
     if (st != DC_ERR_NUMERIC && st != DC_ERR_DATA) return st;
-    snprintf(where, sizeof where, "%s", dc_error_where());
-    snprintf(text, sizeof text, "%lld clusters%s: %.*s", (long long)K, of, DC_ERROR_TEXT_MAX - 64, dc_error_text());
-    dc_error_set(st, where, text);
-    return st;
+    const dc_status late = dc_agree(comm, DC_OK);
+    if (late != DC_OK) return late;
+    snprintf(s->failure[t], sizeof s->failure[t], "%s%s", of, dc_error_text());
+    dc_error_clear();
+    for (int c = 0; c < DC_SWEEP_COLUMNS; c++) s->value[t][c] = NAN;
+    dc_log_warning("%lld clusters failed, the sweep goes on without them: %s", (long long)s->K[t], s->failure[t]);
+    return DC_OK;
 }
 
 /* Clusters all rows into the t-th K. */
@@ -168,7 +178,7 @@ static dc_status cluster(dc_comm *comm, sweep *s, int t)
     st = cfg->method->fit(comm, cfg->method->ctx, s->rows,
                           &(dc_sweep_task){.K = K, .seed = cfg->seed, .state = cfg->state}, &fit);
     dc_state_in_part(cfg->state, false);
-    DC_TRY(name_number(st, K, ""));
+    if (st != DC_OK) goto out;
     dc_sample_labels(comm, &s->sample, s->rows->part, fit.label, s->own, s->label + t, cfg->n);
     if (cfg->score) DC_TRY(cfg->score(comm, cfg->score_ctx, fit.label, K, value + DC_SWEEP_SCORES));
     value[DC_SWEEP_INERTIA] = fit.inertia;
@@ -178,9 +188,10 @@ static dc_status cluster(dc_comm *comm, sweep *s, int t)
     value[DC_SWEEP_EMPTY] = (double)fit.empty;
     dc_log("sweep     K = %lld, %d of %d: inertia %.9g, %lld iterations%s, %.1f s", (long long)K, t + 1, cfg->n,
            fit.inertia, (long long)fit.iterations, fit.converged ? "" : " (not converged)", dc_clock_now_s() - start);
-    s->out->done[0] = t + 1;
 out:
     dc_mem_free(&fit.label);
+    st = mark_failed(comm, s->out, t, "", st);
+    if (st == DC_OK) s->out->done[0] = t + 1;
     return st;
 }
 
@@ -188,13 +199,14 @@ static dc_status resample(dc_comm *comm, sweep *s, int t)
 {
     dc_status st = DC_OK;
     double *value = s->out->value[t];
-    st = dc_resampling_stability(comm, &s->resampling, s->cfg->K[t], &value[DC_SWEEP_STABILITY],
-                                 &value[DC_SWEEP_STABILITY_SD]);
-    DC_TRY(name_number(st, s->cfg->K[t], " of a subsample"));
+    if (s->out->failure[t][0]) goto out;
+    DC_TRY(dc_resampling_stability(comm, &s->resampling, s->cfg->K[t], &value[DC_SWEEP_STABILITY],
+                                   &value[DC_SWEEP_STABILITY_SD]));
     dc_log("sweep     K = %lld: stability %.3f, deviation %.3f", (long long)s->cfg->K[t], value[DC_SWEEP_STABILITY],
            value[DC_SWEEP_STABILITY_SD]);
-    s->out->done[1] = t + 1;
 out:
+    st = mark_failed(comm, s->out, t, "of a subsample: ", st);
+    if (st == DC_OK) s->out->done[1] = t + 1;
     return st;
 }
 
@@ -209,10 +221,19 @@ static dc_status measure(dc_comm *comm, sweep *s)
     DC_TRY_ALL(comm, dc_mem_alloc(&label, values, sizeof *label, "labels of the sample"));
     for (size_t i = 0; i < values; i++) label[i] = (int32_t)s->label[i];
     DC_TRY(dc_silhouettes(comm, s->sample.X, s->sample.m, s->sample.d, label, s->cfg->K, n, s->rows->part->V, mean));
-    for (int t = 0; t < n; t++) s->out->value[t][DC_SWEEP_SILHOUETTE] = mean[t];
+    for (int t = 0; t < n; t++)
+        if (!s->out->failure[t][0]) s->out->value[t][DC_SWEEP_SILHOUETTE] = mean[t];
 out:
     dc_mem_free(&label);
     return st;
+}
+
+static dc_status check_any(const dc_sweep *s)
+{
+    for (int t = 0; t < s->n; t++)
+        if (!s->failure[t][0]) return DC_OK;
+    return DC_FAIL(DC_ERR_NUMERIC, "each number of clusters of the sweep failed; %lld: %s", (long long)s->K[0],
+                   s->failure[0]);
 }
 
 dc_status dc_sweep_run(dc_comm *comm, const dc_rows *rows, const dc_sweep_config *cfg, dc_sweep *out)
@@ -229,6 +250,7 @@ dc_status dc_sweep_run(dc_comm *comm, const dc_rows *rows, const dc_sweep_config
     for (int t = (int)out->done[0]; t < cfg->n; t++) DC_TRY(cluster(comm, &s, t));
     DC_TRY(dc_state_poll(comm, cfg->state));
     for (int t = (int)out->done[1]; t < cfg->n; t++) DC_TRY(resample(comm, &s, t));
+    DC_TRY(check_any(out));
     DC_TRY(measure(comm, &s));
     dc_sweep_suggest(out);
 out:
@@ -259,5 +281,6 @@ double dc_sweep_bytes(const dc_sweep_config *cfg, const dc_part *part, int64_t d
 double dc_sweep_saved_bytes(const dc_sweep_config *cfg, int64_t N)
 {
     const double n = cfg->n;
-    return sizeof(double) * n * DC_SWEEP_COLUMNS + sizeof(int64_t) * (double)dc_sweep_sample_rows(cfg, N) * n;
+    return (sizeof(double) * DC_SWEEP_COLUMNS + DC_SWEEP_FAILURE_MAX) * n +
+           sizeof(int64_t) * (double)dc_sweep_sample_rows(cfg, N) * n;
 }
