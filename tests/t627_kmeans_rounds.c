@@ -446,9 +446,11 @@ static void share_blocks(dc_comm *comm)
     free(at), free(weight);
 }
 
-enum { KINDS = 5 };
+enum { KINDS = 6 };
 
-/* Candidates of many kinds: in groups far apart, without groups, on each other, a few of them far away, tiny, zero. */
+/* Candidates of many kinds: in groups far apart, without groups, on each other, a few of them far away, tiny, zero; so
+ * near that squares of differences are zero in float, so that a trial lowers distances to candidates that it lies far
+ * from, as lengths go. */
 static float *make_candidates(int kind, int64_t m, int64_t d)
 {
     float *at = make_groups(m, d, kind == 0 ? 40 : 1, kind == 0 ? 30 : 0);
@@ -458,6 +460,7 @@ static float *make_candidates(int kind, int64_t m, int64_t d)
             if (kind == 2) x[c] = at[i % 50 * d + c];
             if (kind == 3 && i % 97 == 5) x[c] *= 1e4F;
             if (kind == 4) x[c] *= i % 3 == 0 ? 1e-25F : i % 3 == 1 ? 0 : 1;
+            if (kind == 5) x[c] = (i < m / 2 ? 0x1p-76F : -0x1p-76F) + (i == 7 && c == 0 ? 0x1p-74F : 0);
         }
     }
     return at;
