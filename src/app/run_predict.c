@@ -182,16 +182,21 @@ out:
 /* Takes the matrix that the run took, if the input has it and no other is asked for. */
 static dc_status choose_matrix(dc_comm *comm, dc_prediction *p)
 {
+    dc_status st = DC_OK;
+    bool here = false;
     const char *matrix = p->trained.matrix;
     const dc_files *files = p->data_files;
     if (p->matrix || !matrix[0]) return DC_OK;
-    int64_t has = dc_comm_rank(comm) == 0 && (files->plain || files->file[0].hdf5) && !*dc_files_dataset(files, 0) &&
-                  dc_dataset_has_matrix(dc_files_path(files, 0), matrix);
+    const bool look = dc_comm_rank(comm) == 0 && (files->plain || files->file[0].hdf5) && !*dc_files_dataset(files, 0);
+    DC_TRY_ALL(comm, look ? dc_dataset_has_matrix(dc_files_path(files, 0), matrix, &here) : DC_OK);
+    int64_t has = here;
     dc_comm_max_i64(comm, &has, 1);
     if (!has) return DC_OK;
     p->matrix = matrix;
     dc_log_note("%s: rows are those of %s, as in the run; --matrix takes others", files->title, matrix);
-    return open_files(comm, p, matrix);
+    st = open_files(comm, p, matrix);
+out:
+    return st;
 }
 
 /* ---- Set-up ------------------------------------------------------------------------------------------------------ */
