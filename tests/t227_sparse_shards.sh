@@ -90,4 +90,23 @@ hostile "wide.h5ad has 41 columns, and s0.h5ad has 40" "another width" "[s0.h5ad
 hostile "bytes.h5ad holds uint8, and s0.h5ad holds float32" "another type" "[s0.h5ad, bytes.h5ad]"
 head -c 20000 s3.h5ad >cut.h5ad
 hostile "cut.h5ad.* truncated" "a shard that is cut off" "[s0.h5ad, cut.h5ad]"
+
+# At the last reads of the values of a shard, the first or the last one: it must have stayed what it was when the next is opened,
+# or all are read.
+failio=$build/tests/failio.so
+if [ -f "$failio" ] && [ -z "${DCMPI_SAN:-}" ]; then
+    for shard in s0 s3; do
+        for at in 4 5; do
+            cp -p $shard.h5ad keep.h5ad
+            # shellcheck disable=SC2086
+            FAILIO_MATCH=$shard.h5ad FAILIO_CALL=read FAILIO_ERROR=TOUCH FAILIO_BYTES=2000 FAILIO_AT=$at LD_PRELOAD=$failio \
+                run 0 1 kmeans --input.data='s?.h5ad' $options --run.output=changed
+            expect_error 3 "$shard.h5ad changed while it was read: somebody wrote to it" "$shard changes after its large read $at"
+            expect_no_file changed/run.h5 "no result"
+            mv keep.h5ad $shard.h5ad
+        done
+    done
+else
+    note "SKIP: no $failio (make tests), or sanitizers, which must be loaded first"
+fi
 done_testing

@@ -1,7 +1,7 @@
 /* Seeding by k-means||: the same bits on P ranks and T threads, also when it is stopped after each of its steps and
- * continued on other ranks; inertia after Lloyd as from k-means++; few distinct rows, far rows, sparse rows; memory as
- * announced; checkpoints that fit no seeding are refused; the choice among candidates against naive loops, and the same
- * bits with and without ruling out. Seed 627.
+ * continued on other ranks; inertia after Lloyd as from k-means++; few rows for each centre; few distinct rows, far
+ * rows, sparse rows; memory as announced; checkpoints that fit no seeding are refused; the choice among candidates
+ * against naive loops, and the same bits with and without ruling out. Seed 627.
  * ranks: 1 3  ranks_long: 2 5  threads: 2 */
 #include <math.h>
 #include <omp.h>
@@ -74,13 +74,38 @@ static void quality(dc_comm *comm)
     float *X = make_groups(N, D, K, 2);
     dc_kmeans_config cfg = {.K = K, .n_init = 1, .max_iter = 30, .tol = 1e-4, .seed = 1};
     const double rounds = check_bits(comm, "auto", X, NULL, NULL, N, D, &cfg);
-    CHECK(dc_km_in_rounds(&cfg, N) && !dc_km_in_rounds(&cfg, 10 * K - 1));
+    CHECK(dc_km_in_rounds(&cfg, 10 * K) && !dc_km_in_rounds(&cfg, 10 * K - 1));
     cfg.seeding = DC_SEEDING_PLUSPLUS;
     CHECK(!dc_km_in_rounds(&cfg, N));
     const double plusplus = check_bits(comm, "k-means++", X, NULL, NULL, N, D, &cfg);
     CHECK(rounds < 1.01 * plusplus);
     cfg = (dc_kmeans_config){.K = 255, .seeding = DC_SEEDING_AUTO};
     CHECK(!dc_km_in_rounds(&cfg, N));
+    cfg.K = 999;
+    CHECK(!dc_km_in_rounds(&cfg, 9989) && dc_km_in_rounds(&cfg, 9990));
+    cfg.K = 1000;
+    CHECK(!dc_km_in_rounds(&cfg, 3999) && dc_km_in_rounds(&cfg, 4000));
+    free(X);
+}
+
+/* Few rows for each centre: as good as k-means++, and a centre on each row if there are as many. */
+static void many_centers(dc_comm *comm)
+{
+    enum { N = 1200, D = 6, FAR = 60 };
+    float *X = make_groups(N, D, N / 4, 1);
+    dc_kmeans_config cfg = {.n_init = 1, .max_iter = 30, .seed = 1};
+    for (int share = 4; share >= 1; share /= 2) {
+        cfg.K = N / share;
+        cfg.seeding = DC_SEEDING_PARALLEL;
+        const double rounds = check_bits(comm, "few rows for each centre", X, NULL, NULL, N, D, &cfg);
+        cfg.seeding = DC_SEEDING_PLUSPLUS;
+        const double plusplus = check_bits(comm, "k-means++", X, NULL, NULL, N, D, &cfg);
+        CHECK(share == 1 ? rounds == 0 && plusplus == 0 : rounds < 1.03 * plusplus);
+    }
+    /* Rows each of which is as far from the others as these are from zero: the first rounds draw only the furthest. */
+    for (int64_t i = 0; i < FAR; i++) X[i] = powf(1.2F, (float)i);
+    cfg = (dc_kmeans_config){.K = FAR, .n_init = 1, .max_iter = 0, .seeding = DC_SEEDING_PARALLEL, .seed = 1};
+    CHECK(check_bits(comm, "a centre per far row", X, NULL, NULL, FAR, 1, &cfg) == 0);
     free(X);
 }
 
@@ -97,7 +122,7 @@ static void few_rows(dc_comm *comm)
     CHECK(check_bits(comm, "equal rows", X, NULL, NULL, N, 2, &cfg) == 0);
     t6_normal(X, N * 2, SEED, 0, 1);
     cfg.K = N;
-    CHECK(check_bits(comm, "a centre per row", X, NULL, NULL, N, 2, &cfg) >= 0);
+    CHECK(check_bits(comm, "a centre per row", X, NULL, NULL, N, 2, &cfg) == 0);
     cfg.K = 1;
     (void)check_bits(comm, "one centre", X, NULL, NULL, N, 2, &cfg);
 }
@@ -421,9 +446,11 @@ static void share_blocks(dc_comm *comm)
     free(at), free(weight);
 }
 
-enum { KINDS = 5 };
+enum { KINDS = 6 };
 
-/* Candidates of many kinds: in groups far apart, without groups, on each other, a few of them far away, tiny, zero. */
+/* Candidates of many kinds: in groups far apart, without groups, on each other, a few of them far away, tiny, zero; so
+ * near that squares of differences are zero in float, so that a trial lowers distances to candidates that it lies far
+ * from, as lengths go. */
 static float *make_candidates(int kind, int64_t m, int64_t d)
 {
     float *at = make_groups(m, d, kind == 0 ? 40 : 1, kind == 0 ? 30 : 0);
@@ -433,6 +460,7 @@ static float *make_candidates(int kind, int64_t m, int64_t d)
             if (kind == 2) x[c] = at[i % 50 * d + c];
             if (kind == 3 && i % 97 == 5) x[c] *= 1e4F;
             if (kind == 4) x[c] *= i % 3 == 0 ? 1e-25F : i % 3 == 1 ? 0 : 1;
+            if (kind == 5) x[c] = (i < m / 2 ? 0x1p-76F : -0x1p-76F) + (i == 7 && c == 0 ? 0x1p-74F : 0);
         }
     }
     return at;
@@ -501,6 +529,7 @@ int main(void)
     check_init(dc_comm_rank(comm));
     check_memory(comm); /* first, because it reads the peak */
     quality(comm);
+    many_centers(comm);
     few_rows(comm);
     far_rows(comm);
     sparse_rows(comm);

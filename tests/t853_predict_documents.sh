@@ -12,7 +12,7 @@ docs = []
 for i in range(300):
     k = int(rng.integers(0, 3))
     docs.append({'id': 'd%d' % i, 'topic': k, 'body': ' '.join(rng.choice(words[k].split() + ['the', 'people'], 12))})
-for name, lo, hi in [('all', 0, 300), ('docs 0', 0, 100), ('docs 1', 100, 170), ('docs 2', 170, 170), ('docs 3', 170, 300)]:
+for name, lo, hi in [('all', 0, 300), ('docs 0', 0, 100), ('docs 1', 100, 170), ('docs 2', 170, 170), ('docs 3', 170, 300), ('docs 4', 300, 300)]:
     open(name + '.jsonl', 'w').write(''.join(json.dumps(d) + '\n' for d in docs[lo:hi]))"
 gzip 'docs 1.jsonl'
 run 0 1 convert all.jsonl all.h5 --text-column=body --label-column=topic --id-column=id
@@ -26,8 +26,8 @@ expect_out 'documents docs \*\.json\*: 300 rows' "the log names it"
 run 0 1 compare one.h5 three.h5
 expect_exit 0 "the same bits"
 is "$(py "f = h5py.File('three.h5')['files']; print(f['name'].asstr()[:].tolist(), f['first_row'][:].tolist(), f['rows'][:].tolist())")" \
-    "['docs 0.jsonl', 'docs 1.jsonl.gz', 'docs 2.jsonl', 'docs 3.jsonl'] [0, 100, 170, 170] [100, 70, 0, 130]" \
-    "the result says which rows belong to which file"
+    "['docs 0.jsonl', 'docs 1.jsonl.gz', 'docs 2.jsonl', 'docs 3.jsonl', 'docs 4.jsonl'] [0, 100, 170, 170, 300] [100, 70, 0, 130, 0]" \
+    "the result says which rows belong to which file, none at the end, too"
 run_cmd /usr/bin/python3 "$root/tools/export.py" three.h5 three.csv
 expect_exit 0 "export"
 is "$(cut -d, -f 1 three.csv | sed -n '1p;172p' | tr '\n' ' ') $(grep -c 'docs 3.jsonl' three.csv)" "id d170  130" "it names the file of each row"

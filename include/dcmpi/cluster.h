@@ -16,7 +16,7 @@ dc_rows dc_rows_of_array(const dc_part *part, const float *X, const int64_t *d);
 
 /* How the first centres are found: greedy k-means++ (Arthur and Vassilvitskii 2007, best of 2 + floor(ln K) trials per
  * centre), or k-means|| (Bahmani et al. 2012; kmeans_rounds.c). AUTO: k-means|| from K = 256 on if there are at least
- * 10 rows per cluster. */
+ * 10 rows per cluster, and from K = 1000 on if there are at least 4. */
 typedef enum { DC_SEEDING_AUTO, DC_SEEDING_PLUSPLUS, DC_SEEDING_PARALLEL } dc_seeding;
 
 typedef struct {

@@ -248,10 +248,11 @@ DC_CHECKED dc_status dc_dataset_inspect(const dc_data_request *request, dc_data_
 /* The same for a file alone, without labels, image shape or clipping from a deck. */
 DC_CHECKED dc_status dc_dataset_header(const char *path, dc_gidx rows, dc_data_header *out);
 
-/* Whether the file has this matrix (dc_data_request.matrix); false also if it cannot be opened. Not collective. */
-bool dc_dataset_has_matrix(const char *path, const char *matrix);
+/* *has: whether the file has this matrix (dc_data_request.matrix); false also if it is no HDF5 file. Not collective.
+ * Errors: DC_ERR_IO, DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_dataset_has_matrix(const char *path, const char *matrix, bool *has);
 /* The same of labels (dc_data_request.labels). */
-bool dc_dataset_has_labels(const char *path, const char *labels);
+DC_CHECKED dc_status dc_dataset_has_labels(const char *path, const char *labels, bool *has);
 
 /* Reads the header and all data of variable length, such as strings, which the library may fetch from anywhere in the
  * file. Not collective. Errors: as above. */

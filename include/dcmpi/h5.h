@@ -36,14 +36,21 @@ typedef struct {
     char type_name[DC_H5_TYPE_NAME_MAX]; /* for people: "float32", "bfloat16", "text" */
 } dc_h5_info;
 
-/* Whether the file is HDF5, possibly after a user block of 512, 1024, 2048, ... bytes. */
-bool dc_h5_recognise(const char *path);
+/* *is_hdf5: whether the file is HDF5, possibly after a user block of 512, 1024, 2048, ... bytes; false if there is no
+ * regular file. Errors: DC_ERR_IO. */
+DC_CHECKED dc_status dc_h5_recognise(const char *path, bool *is_hdf5);
 
 /* CREATE truncates. Errors: DC_ERR_IO (missing, unreadable, not creatable), DC_ERR_FORMAT (not HDF5, truncated). Every
  * error text names the file. Serial handles never touch MPI, so verbs on a login node may use them. */
 DC_CHECKED dc_status dc_h5_open(dc_h5 **out, const char *path, dc_h5_mode mode);
 /* Closes the file; in a write mode a failed flush or close is an error (DC_ERR_IO). Accepts NULL. */
 DC_CHECKED dc_status dc_h5_close(dc_h5 **h5);
+
+/* The status of a function that read the file and would return st. If the operating system refused to read a part of it
+ * since it was opened, be it in a call that only asked whether something is there: DC_ERR_IO with its words in place of
+ * DC_OK and of errors in the content, which may come from that; else st. close_read also closes. Accept NULL. */
+DC_CHECKED dc_status dc_h5_read_status(const dc_h5 *h5, dc_status st);
+DC_CHECKED dc_status dc_h5_close_read(dc_h5 **h5, dc_status st);
 
 /* State of a file when it was opened for reading. If a file shrinks after that, the library silently reads zeros; so
  * after reading all of a file, check that it has not changed. Errors: DC_ERR_FORMAT (it changed), DC_ERR_IO. */

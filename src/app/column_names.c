@@ -33,6 +33,6 @@ dc_status dc_column_names_check(const char *run, const char *key, const dc_count
     }
 out:
     dc_mem_free(&names);
-    (void)!dc_h5_close(&h5);
+    st = dc_h5_close_read(&h5, st);
     return st;
 }

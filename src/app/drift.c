@@ -118,7 +118,7 @@ static dc_status read_quantiles(const char *path, dc_drift *d, int64_t *has)
     DC_TRY(read_column(h5, path, info.dims[1], column, d));
     *has = 1;
 out:
-    (void)!dc_h5_close(&h5);
+    st = dc_h5_close_read(&h5, st);
     return st;
 }
 

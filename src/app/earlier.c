@@ -17,7 +17,7 @@ static dc_status count_rows(const char *path, dc_gidx *rows)
     DC_TRY(dc_h5_dataset_info(h5, "/labels", &info));
     *rows = info.n_dims == 1 ? info.dims[0] : 0;
 out:
-    (void)!dc_h5_close(&h5);
+    st = dc_h5_close_read(&h5, st);
     return st;
 }
 

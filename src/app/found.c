@@ -86,7 +86,7 @@ dc_status dc_found_read(dc_job *job, dc_found *found)
     if (!found->is_there) return DC_OK;
     dc_status st = dc_h5_open(&h5, path, DC_H5_READ);
     if (st == DC_OK) st = read_result(job, path, h5, found);
-    (void)!dc_h5_close(&h5);
+    st = dc_h5_close_read(&h5, st);
     if (st == DC_OK || job->cfg.run.resume != DC_RESUME_NEVER) return st;
     dc_error_clear(); /* the file will be replaced, whatever it is */
     found->comparison.likeness = DC_OTHER_RUN;

@@ -73,7 +73,7 @@ static dc_status read_deck(const char *path, const dc_trained *t, dc_config *out
     DC_TRY(take_images(h5, out));
 out:
     dc_mem_free(&deck);
-    (void)!dc_h5_close(&h5);
+    st = dc_h5_close_read(&h5, st);
     return st;
 }
 
@@ -86,7 +86,7 @@ dc_status dc_result_deck(const char *path, dc_config *out)
     DC_TRY(parse(path, verb, deck, out));
 out:
     dc_mem_free(&deck);
-    (void)!dc_h5_close(&h5);
+    st = dc_h5_close_read(&h5, st);
     return st;
 }
 

@@ -211,7 +211,7 @@ static dc_status read_run(const char *path, dc_dedup_run *from)
     DC_TRY(dc_h5_check_unchanged(h5));
     from->has_network = t.has_method && from->deck.cluster.on != DC_ON_INPUT;
 out:
-    (void)!dc_h5_close(&h5);
+    st = dc_h5_close_read(&h5, st);
     return st;
 }
 
@@ -287,7 +287,7 @@ static dc_status read_centers(dc_comm *comm, dc_dedup *d)
         st = dc_h5_open(&h5, d->run, DC_H5_READ);
         if (st == DC_OK) st = dc_h5_check_hash(h5, "/cluster_centers");
         if (st == DC_OK) st = dc_h5_read_rows(h5, "/cluster_centers", DC_H5_F32, 0, d->from.K, d->centers);
-        (void)!dc_h5_close(&h5);
+        st = dc_h5_close_read(&h5, st);
     }
     DC_TRY_ALL(comm, st);
     dc_comm_bcast(comm, d->centers, cells * sizeof *d->centers, 0);

@@ -35,7 +35,7 @@ dc_status dc_dedup_read(dc_comm *comm, const char *path, const dc_part *part, co
         st = dc_h5_open(&h5, path, DC_H5_READ);
         if (st == DC_OK) st = dc_h5_get_attr_hash(h5, name, "xxh3", &stored);
         if (st == DC_OK && stored != all) st = dc_h5_fail_hash(path, name, all, stored);
-        (void)!dc_h5_close(&h5);
+        st = dc_h5_close_read(&h5, st);
     }
     DC_TRY_ALL(comm, st);
 out:
@@ -73,7 +73,7 @@ static dc_status copy_files(const dc_dedup *d, dc_h5 *h5)
     DC_TRY(dc_h5_open(&run, d->run, DC_H5_READ));
     DC_TRY(dc_result_copy_files(run, h5));
 out:
-    (void)!dc_h5_close(&run); /* was only read */
+    st = dc_h5_close_read(&run, st);
     return st;
 }
 

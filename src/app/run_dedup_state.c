@@ -217,7 +217,7 @@ static dc_status look_at_saved(dc_dedup *d)
     DC_TRY(dc_h5_open(&h5, path, DC_H5_READ));
     st = read_numbers(h5, d);
 out:
-    (void)!dc_h5_close(&h5); /* was only read */
+    st = dc_h5_close_read(&h5, st);
     return st;
 }
 
@@ -274,7 +274,7 @@ static dc_status load_numbers(const dc_dedup *d, dc_duplicates_state *s)
     DC_TRY(dc_h5_get_attr_i64(h5, "/", "pairs", &s->pairs, 1, NULL));
     DC_TRY(dc_h5_get_attr_i64(h5, "/", "pairs_across", &s->across, 1, NULL));
 out:
-    (void)!dc_h5_close(&h5); /* was only read */
+    st = dc_h5_close_read(&h5, st);
     return st;
 }
 

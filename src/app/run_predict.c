@@ -179,32 +179,43 @@ out:
     return st;
 }
 
-/* On rank 0: whether the input has the matrix of the run, and none is asked for. */
-static bool has_matrix(const dc_prediction *p)
+/* On rank 0: sets *has to whether the input has the matrix of the run, and none is asked for. */
+static dc_status look_for_matrix(const dc_prediction *p, bool *has)
 {
     const dc_files *files = p->data_files;
-    if (p->matrix || !p->trained.matrix[0] || *dc_files_dataset(files, 0)) return false;
-    return (files->plain || files->file[0].hdf5) && dc_dataset_has_matrix(dc_files_path(files, 0), p->trained.matrix);
+    *has = false;
+    if (p->matrix || !p->trained.matrix[0] || *dc_files_dataset(files, 0)) return DC_OK;
+    if (!files->plain && !files->file[0].hdf5) return DC_OK;
+    return dc_dataset_has_matrix(dc_files_path(files, 0), p->trained.matrix, has);
 }
 
-/* On rank 0: whether all files of the input have the labels of the run, and none are asked for. */
-static bool has_labels(const dc_prediction *p)
+/* On rank 0: sets *has to whether all files of the input have the labels of the run, and none are asked for. */
+static dc_status look_for_labels(const dc_prediction *p, bool *has)
 {
+    dc_status st = DC_OK;
     const dc_files *files = p->data_files;
-    if (p->label_dataset || !p->trained.labels[0]) return false;
-    for (size_t i = 0; i < files->n; i++)
-        if (!(files->plain || files->file[i].hdf5) ||
-            !dc_dataset_has_labels(dc_files_path(files, i), p->trained.labels))
-            return false;
-    return true;
+    *has = !p->label_dataset && p->trained.labels[0];
+    for (size_t i = 0; st == DC_OK && *has && i < files->n; i++) {
+        *has = files->plain || files->file[i].hdf5;
+        if (*has) st = dc_dataset_has_labels(dc_files_path(files, i), p->trained.labels, has);
+    }
+    return st;
+}
+
+static dc_status look_for_datasets(const dc_prediction *p, bool *matrix, bool *labels)
+{
+    const dc_status st = look_for_matrix(p, matrix);
+    return st == DC_OK ? look_for_labels(p, labels) : st;
 }
 
 /* Takes the matrix and the labels that the run took, if the input has them and no others are asked for. */
 static dc_status choose_datasets(dc_comm *comm, dc_prediction *p)
 {
+    dc_status st = DC_OK;
+    bool matrix = false, labels = false;
     const char *title = p->data_files->title;
-    int64_t has[2] = {0, 0};
-    if (dc_comm_rank(comm) == 0) has[0] = has_matrix(p), has[1] = has_labels(p);
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? look_for_datasets(p, &matrix, &labels) : DC_OK);
+    int64_t has[2] = {matrix, labels};
     dc_comm_max_i64(comm, has, 2);
     if (!has[0] && !has[1]) return DC_OK;
     if (has[0]) {
@@ -215,7 +226,9 @@ static dc_status choose_datasets(dc_comm *comm, dc_prediction *p)
         p->label_dataset = p->trained.labels;
         dc_log_note("%s: labels are those of %s, as in the run; --label-dataset takes others", title, p->label_dataset);
     }
-    return open_files(comm, p, p->matrix);
+    DC_TRY(open_files(comm, p, p->matrix));
+out:
+    return st;
 }
 
 /* ---- Set-up ------------------------------------------------------------------------------------------------------ */

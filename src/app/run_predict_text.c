@@ -1,5 +1,6 @@
 /* Documents as the input of predict: convert makes a data file of them with the vocabulary of the model, beside the
  * output, from which the rows are then read. */
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -28,34 +29,43 @@ static dc_status choose(const char *model, const char *key, const char *given, c
     return DC_OK;
 }
 
-static bool is_npy(const char *path)
+/* *rows: whether the file holds rows, as HDF5 or NPY; false if it cannot be opened. */
+static dc_status look_for_rows(const char *path, bool *rows)
 {
     uint8_t head[8];
+    const dc_status st = dc_h5_recognise(path, rows);
+    if (st != DC_OK || *rows) return st;
     const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    const ssize_t got = fd >= 0 ? read(fd, head, sizeof head) : -1;
-    if (fd >= 0) close(fd);
-    return got > 0 && dc_npy_recognise(head, (size_t)got);
+    if (fd < 0) return DC_OK;
+    const ssize_t got = read(fd, head, sizeof head);
+    const int cause = errno;
+    close(fd);
+    if (got < 0) return DC_FAIL(DC_ERR_IO, "cannot read %s: %s", path, strerror(cause));
+    *rows = dc_npy_recognise(head, (size_t)got);
+    return DC_OK;
 }
 
-/* How many of the files hold rows; the first of these and the first of the others, or files->n. */
-static size_t count_rows(const dc_files *files, size_t *first_rows, size_t *first_text)
+/* *n: how many of the files hold rows; the first of these and the first of the others, or files->n. */
+static dc_status count_rows(const dc_files *files, size_t *n, size_t *first_rows, size_t *first_text)
 {
-    size_t n = 0;
+    *n = 0;
     *first_rows = *first_text = files->n;
     for (size_t i = files->n; i-- > 0;) {
-        const char *path = dc_files_path(files, i);
-        const bool rows = dc_h5_recognise(path) || is_npy(path);
-        n += rows;
+        bool rows;
+        const dc_status st = look_for_rows(dc_files_path(files, i), &rows);
+        if (st != DC_OK) return st;
+        *n += rows;
         *(rows ? first_rows : first_text) = i;
     }
-    return n;
+    return DC_OK;
 }
 
 /* Refuses options and files that do not fit together; *text: whether the files are documents. */
 static dc_status judge(const dc_files *files, const char *option, bool *text)
 {
-    size_t rows, other;
-    const size_t n = count_rows(files, &rows, &other);
+    size_t n, rows, other;
+    const dc_status st = count_rows(files, &n, &rows, &other);
+    if (st != DC_OK) return st;
     *text = n == 0;
     if (n > 0 && option)
         return DC_FAIL(DC_ERR_USAGE, "%s: is no file of documents, so it has no %s", dc_files_path(files, rows),

@@ -27,7 +27,7 @@ static dc_status read_deck(const dc_job *job, char **deck)
     DC_TRY(dc_h5_open(&h5, path, DC_H5_READ));
     DC_TRY(dc_result_deck_text(h5, deck));
 out:
-    (void)!dc_h5_close(&h5);
+    st = dc_h5_close_read(&h5, st);
     return st;
 }
 
@@ -156,7 +156,7 @@ static dc_status check_whole(const char *path, int64_t *K)
     if (st == DC_OK) st = dc_h5_check_hash(h5, "/labels");
     if (st == DC_OK) st = dc_h5_dataset_info(h5, "/clusters/size", &size);
     if (st == DC_OK) *K = size.dims[0];
-    (void)!dc_h5_close(&h5);
+    st = dc_h5_close_read(&h5, st);
     return st;
 }
 

@@ -373,7 +373,7 @@ static dc_status check_path(const char *path)
     check c = {.path = path};
     dc_status st = dc_h5_open(&c.h5, path, DC_H5_READ);
     if (st == DC_OK) st = check_content(&c);
-    (void)!dc_h5_close(&c.h5);
+    st = dc_h5_close_read(&c.h5, st);
     if (st == DC_OK && c.findings) {
         dc_error_clear();
         if (c.findings == 1)

@@ -243,8 +243,7 @@ dc_status dc_verb_compare(int argc, char **argv)
     comparison c = {.path = {argv[1], argv[2]}};
     dc_status st = compare_files(&c);
     for (int i = 0; i < 2; i++) {
-        const dc_status closed = dc_h5_close(&c.h5[i]);
-        if (st == DC_OK) st = closed;
+        st = dc_h5_close_read(&c.h5[i], st);
         dc_mem_free(&c.buffer[i]);
     }
     return st;

@@ -126,7 +126,7 @@ dc_status dc_verb_info(int argc, char **argv)
     dc_log_plain("datasets");
     DC_TRY(dc_h5_visit(h5, print_dataset, NULL));
     dc_note_summary(argv[1]);
-out:;
-    const dc_status closed = dc_h5_close(&h5);
-    return st == DC_OK ? closed : st;
+out:
+    st = dc_h5_close_read(&h5, st);
+    return st;
 }

@@ -22,7 +22,9 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ROUNDS = 5, MOST_ROUNDS = 64, PLENTY = 256, ROWS_PER_CENTER = 10, MOST_PER_POLL = 64, DRAWS = 256 };
+enum { ROUNDS = 5, MOST_ROUNDS = 64, MOST_PER_POLL = 64, DRAWS = 256 };
+/* From so many centres on, k-means|| is the choice if there are so many rows for each of them. */
+enum { PLENTY = 256, ROWS_PER_CENTER = 10, VERY_MANY = 1000, ROWS_PER_CENTER_OF_VERY_MANY = 4 };
 
 /* Holds int64_t only, because it is saved as part of the run's state. */
 typedef struct {
@@ -59,7 +61,8 @@ typedef struct {
 bool dc_km_in_rounds(const dc_kmeans_config *cfg, dc_gidx N)
 {
     if (cfg->seeding != DC_SEEDING_AUTO) return cfg->seeding == DC_SEEDING_PARALLEL;
-    return cfg->K >= PLENTY && cfg->K <= N / ROWS_PER_CENTER;
+    const dc_gidx rows = cfg->K >= VERY_MANY ? ROWS_PER_CENTER_OF_VERY_MANY : ROWS_PER_CENTER;
+    return cfg->K >= PLENTY && cfg->K <= N / rows;
 }
 
 static void seeding_release(seeding *s)

@@ -445,7 +445,8 @@ const dc_key dc_key_table[] = {
      .doc = "First centres of a start of k-means. k-means++ (Arthur and Vassilvitskii 2007): one after another, "
             "greedily, each a pass over the rows. k-means|| (Bahmani et al. 2012): five passes find about 2.5 "
             "candidates per cluster, of which greedy k-means++ chooses. auto: "
-            "k-means|| from 256 clusters on, if there are at least 10 rows per cluster; the log says which."},
+            "k-means|| from 256 clusters on, if there are at least 10 rows per cluster, and from 1000 on, if there are "
+            "at least 4; the log says which."},
     {KEY("cluster", "kmeans_max_iter", DC_KEY_INT, cluster.kmeans_max_iter, "300"), .min = 1, .max = 1e9,
      .unit = "iterations", .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true, .source = "scikit-learn",
      .doc = "Maximum number of Lloyd iterations per start."},

@@ -45,7 +45,7 @@ dc_status dc_vectorizer_key(const char *path, const char *key, char *out, size_t
     if (value) snprintf(out, cap, "%.*s", (int)DC_MIN(n, cap - 1), value);
 out:
     dc_mem_free(&text);
-    (void)!dc_h5_close(&h5);
+    st = dc_h5_close_read(&h5, st);
     return st;
 }
 
@@ -121,7 +121,7 @@ static dc_status read_model(const char *path, model *m)
     if (v.use_idf && !m->idf) DC_TRY(DC_FAIL(DC_ERR_FORMAT, "%s: lacks the weights of its vocabulary", path));
 out:
     dc_vectorizer_release(&v);
-    (void)!dc_h5_close(&h5);
+    st = dc_h5_close_read(&h5, st);
     return st;
 }
 

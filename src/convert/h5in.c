@@ -15,7 +15,7 @@
 dc_status dc_h5in_data_error(dc_status st)
 {
     char where[128], text[DC_ERROR_TEXT_MAX];
-    if (st != DC_ERR_FORMAT && st != DC_ERR_IO) return st;
+    if (st != DC_ERR_FORMAT) return st;
     snprintf(where, sizeof where, "%s", dc_error_where());
     snprintf(text, sizeof text, "%s", dc_error_text());
     dc_error_set(DC_ERR_DATA, where, text);
@@ -269,7 +269,7 @@ dc_status dc_h5in_open(dc_source *s, const dc_source_request *r, bool *turn)
     DC_TRY(dc_h5_open(&s->h5, r->path, DC_H5_READ));
     DC_TRY(r->labels ? open_labels(s, r) : open_matrix(s, r, turn));
 out:
-    return dc_h5in_data_error(st);
+    return dc_h5in_data_error(dc_h5_read_status(s->h5, st));
 }
 
 dc_status dc_h5in_longest_id(dc_source *s, size_t *longest)
@@ -303,7 +303,7 @@ dc_status dc_h5in_read(dc_source *s, size_t n, double *x, dc_row_sink *sink)
     DC_TRY(dc_h5_read_rows(s->h5, s->dataset, DC_H5_F64, s->next_row, (dc_gidx)n, x));
     if (s->ids) DC_TRY(dc_h5_column_read(s->ids, s->next_row, (dc_gidx)n, send_id, &to));
 out:
-    return dc_h5in_data_error(st);
+    return dc_h5in_data_error(dc_h5_read_status(s->h5, st));
 }
 
 dc_status dc_h5in_read_labels(dc_source *s, size_t n, dc_row_sink *sink)

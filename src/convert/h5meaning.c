@@ -10,6 +10,7 @@
  * Sparse matrices are read by h5sparse.c. */
 #include "convert/h5meaning.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "convert/h5names.h"
@@ -59,27 +60,32 @@ static dc_status find_names(dc_h5 *h5, const char *group, const char *usual, dc_
     return st;
 }
 
-static bool is_matlab(const dc_source *s, const dc_source_request *r)
+static dc_status look_for_matlab(const dc_source *s, const dc_source_request *r, bool *matlab)
 {
     static const char magic[] = "MATLAB 7.3 MAT-file";
     char head[sizeof magic] = "";
     FILE *f = fopen(r->path, "rb");
-    const bool block = f && fread(head, 1, sizeof head - 1, f) == sizeof head - 1 && strcmp(head, magic) == 0;
+    const bool whole = f && (fread(head, 1, sizeof head - 1, f) == sizeof head - 1 || feof(f));
+    const int cause = errno;
     if (f) fclose(f);
-    return block || dc_h5_has_attr(s->h5, s->dataset, "MATLAB_class");
+    if (!whole) return DC_FAIL(DC_ERR_IO, "%s: read failed: %s", s->name, strerror(cause));
+    *matlab = strcmp(head, magic) == 0 || dc_h5_has_attr(s->h5, s->dataset, "MATLAB_class");
+    return DC_OK;
 }
 
 dc_status dc_h5_find_meaning(dc_source *s, const dc_source_request *r, dc_h5_meaning *m)
 {
     dc_status st = DC_OK;
     dc_h5_info info;
+    bool matlab;
     memset(m, 0, sizeof *m);
+    DC_TRY(look_for_matlab(s, r, &matlab));
     if (strcmp(s->dataset, "/matrix") == 0 && dc_h5_exists(s->h5, "/row_attrs") && dc_h5_exists(s->h5, "/col_attrs")) {
         m->kind = DC_H5_LOOM;
         DC_TRY(dc_h5_dataset_info(s->h5, s->dataset, &info));
         DC_TRY(find_names(s->h5, "/row_attrs", "Gene", info.dims[0], m->rows));
         DC_TRY(find_names(s->h5, "/col_attrs", "CellID", info.n_dims > 1 ? info.dims[1] : 0, m->columns));
-    } else if (is_matlab(s, r)) {
+    } else if (matlab) {
         m->kind = DC_H5_MATLAB;
     } else if (dc_h5_anndata_names(s->h5, s->dataset, m->rows, m->columns)) {
         m->kind = DC_H5_H5AD;

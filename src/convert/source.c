@@ -69,29 +69,27 @@ out:
 
 /* ---- All formats ------------------------------------------------------------------------------------------------- */
 
-static bool is_hdf5(const dc_stream *s)
-{
-    return dc_stream_available(s) >= 8 && memcmp(dc_stream_data(s), "\x89HDF\r\n\x1a\n", 8) == 0;
-}
-
-/* Finds HDF5 behind a user block of 512, 1024, 2048, ... bytes; HDF5 in a tar archive looks the same and is
+/* Finds HDF5 also behind a user block of 512, 1024, 2048, ... bytes; HDF5 in a tar archive looks the same and is
  * excluded. */
-static bool has_user_block(const dc_stream *s, const char *path)
+static dc_status look_for_hdf5(const dc_stream *s, const char *path, bool *found)
 {
     enum { USTAR_AT = 257 };
     const bool tar = dc_stream_available(s) > USTAR_AT + 5 && memcmp(dc_stream_data(s) + USTAR_AT, "ustar", 5) == 0;
-    return !s->unpack && !tar && dc_h5_recognise(path);
+    *found = dc_stream_available(s) >= 8 && memcmp(dc_stream_data(s), "\x89HDF\r\n\x1a\n", 8) == 0;
+    return *found || s->unpack || tar ? DC_OK : dc_h5_recognise(path, found);
 }
 
 static dc_status open_kind(dc_source *s, const dc_source_request *r, bool *turn)
 {
     dc_status st = DC_OK;
     dc_stream *stream = &s->text.lines.stream;
+    bool hdf5;
     *turn = false;
     DC_TRY(dc_stream_open(stream, r->path, r->max_bytes));
     snprintf(s->name, sizeof s->name, "%s", stream->name);
     s->file = stream->state;
-    if (is_hdf5(stream) || has_user_block(stream, r->path)) {
+    DC_TRY(look_for_hdf5(stream, r->path, &hdf5));
+    if (hdf5) {
         if (stream->unpack)
             DC_TRY(DC_FAIL(DC_ERR_DATA, "%s: HDF5 inside %s is not supported; expand it first", s->name,
                            dc_unpack_kind(stream->unpack)));

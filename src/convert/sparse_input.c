@@ -37,18 +37,18 @@ static dc_status recognise_h5(const dc_convert_config *cfg, const char *path, dc
     dc_h5sparse_layout layout;
     bool found;
     dc_status st = DC_OK;
-    DC_TRY(open_h5(path, &h5));
-    DC_TRY(dc_h5in_data_error(dc_h5sparse_find(h5, path, cfg->dataset, &layout, &found)));
+    DC_TRY(dc_h5_open(&h5, path, DC_H5_READ));
+    DC_TRY(dc_h5sparse_find(h5, path, cfg->dataset, &layout, &found));
     if (found) *kind = DC_SPARSE_H5;
 out:
-    close_h5(&h5);
-    return st;
+    return dc_h5in_data_error(dc_h5_close_read(&h5, st));
 }
 
 /* An HDF5 file that cannot be opened is left to the reader of dense matrices, which says why. */
-static bool may_be_h5(const dc_stream *s, const char *path)
+static dc_status look_for_h5(const dc_stream *s, const char *path, bool *is_h5)
 {
-    return !s->unpack && dc_stream_available(s) >= 8 && dc_h5_recognise(path);
+    *is_h5 = false;
+    return !s->unpack && dc_stream_available(s) >= 8 ? dc_h5_recognise(path, is_h5) : DC_OK;
 }
 
 dc_status dc_sparse_recognise(const dc_convert_config *cfg, const char *path, dc_sparse_kind *kind, dc_file_state *seen)
@@ -64,10 +64,11 @@ dc_status dc_sparse_recognise(const dc_convert_config *cfg, const char *path, dc
     if (st != DC_OK) return st;
     *seen = s.state;
     const bool mtx = dc_mtx_recognise(&s), svmlight = !mtx && dc_svmlight_recognise(&s);
-    const bool h5 = !mtx && !svmlight && may_be_h5(&s, path);
+    bool h5 = false;
+    if (!mtx && !svmlight) st = look_for_h5(&s, path, &h5);
     dc_stream_close(&s);
     if (mtx || svmlight) *kind = mtx ? DC_SPARSE_MTX : DC_SPARSE_SVMLIGHT;
-    return h5 ? recognise_h5(cfg, path, kind) : DC_OK;
+    return st == DC_OK && h5 ? recognise_h5(cfg, path, kind) : st;
 }
 
 /* ---- Matrix Market ----------------------------------------------------------------------------------------------- */
@@ -246,8 +247,7 @@ static dc_status inspect_h5(const dc_convert_config *cfg, dc_sparse_input *in)
     in->file = dc_h5_file_state(h5);
     DC_TRY(inspect_open_h5(cfg, h5, in));
 out:
-    close_h5(&h5);
-    return dc_h5in_data_error(st);
+    return dc_h5in_data_error(dc_h5_close_read(&h5, st));
 }
 
 /* ---- All kinds --------------------------------------------------------------------------------------------------- */
@@ -277,6 +277,7 @@ dc_status dc_sparse_open(dc_sparse_reader *r, const dc_sparse_input *in)
     if (in->kind == DC_SPARSE_SVMLIGHT) return dc_svmlight_open(&r->svmlight, in->path, in->limit);
     dc_status st = open_h5(in->path, &r->h5);
     if (st == DC_OK) st = dc_h5sparse_open(&r->h5sparse, r->h5, in->name, &in->layout);
+    st = dc_h5_read_status(r->h5, st);
     if (st != DC_OK) close_h5(&r->h5);
     return st;
 }
@@ -296,13 +297,18 @@ static dc_status fail_changed(const dc_sparse_input *in)
     return DC_FAIL(DC_ERR_DATA, "%s: changed while it was read; convert it again", in->name);
 }
 
+static dc_status read_h5(dc_sparse_reader *r, size_t n, dc_entry *out, size_t *got)
+{
+    return dc_h5in_data_error(dc_h5_read_status(r->h5, dc_h5sparse_read(&r->h5sparse, n, out, got)));
+}
+
 dc_status dc_sparse_read(dc_sparse_reader *r, size_t n, dc_entry *out, size_t *got)
 {
     dc_status st = DC_OK;
     const dc_sparse_input *in = r->in;
     if (in->kind == DC_SPARSE_MTX) DC_TRY(dc_mtx_read(&r->mtx, n, out, got));
     if (in->kind == DC_SPARSE_SVMLIGHT) DC_TRY(dc_svmlight_read(&r->svmlight, n, out, got));
-    if (in->kind == DC_SPARSE_H5) DC_TRY(dc_h5in_data_error(dc_h5sparse_read(&r->h5sparse, n, out, got)));
+    if (in->kind == DC_SPARSE_H5) DC_TRY(read_h5(r, n, out, got));
     for (size_t i = 0; i < *got; i++) {
         const dc_entry e = out[i];
         if (in->turned) out[i] = (dc_entry){(uint32_t)e.col, (int32_t)e.row, e.value};
@@ -323,7 +329,7 @@ dc_status dc_sparse_ids_open(dc_sparse_ids *s, const dc_sparse_input *in)
     s->lines.fd = -1;
     if (in->ids_path[0]) return dc_stream_open(&s->lines, in->ids_path, in->limit);
     DC_TRY(open_h5(in->path, &s->h5));
-    DC_TRY(dc_h5in_data_error(dc_h5_column_open(s->h5, in->ids, &s->column)));
+    st = dc_h5in_data_error(dc_h5_read_status(s->h5, dc_h5_column_open(s->h5, in->ids, &s->column)));
 out:
     if (st != DC_OK) close_h5(&s->h5);
     return st;

@@ -30,6 +30,7 @@ static dc_status open_file(dc_data_column *c, const char *path)
     DC_TRY(dc_h5_column_open(c->h5, c->name, &c->column));
     if (c->files && strcmp(c->name, "/y") == 0) DC_TRY(dc_h5_classes_load(c->h5, &c->classes));
 out:
+    st = dc_h5_read_status(c->h5, st);
     if (st != DC_OK) close_file(c);
     return st;
 }

@@ -265,10 +265,7 @@ dc_status dc_data_describe_file(const dc_data_request *r, dc_data_shape *s)
     DC_TRY(read_promise(h5, s));
     if (r->rows > 0) s->head.N = r->rows;
 out:
-    if (st == DC_OK)
-        st = dc_h5_close(&h5);
-    else
-        (void)!dc_h5_close(&h5);
+    st = dc_h5_close_read(&h5, st);
     return st;
 }
 
@@ -380,7 +377,7 @@ static dc_status explain_unreadable(const dc_data_request *r, const dc_data_shap
     DC_TRY(dc_data_find_matrix(h5, path, matrix, name));
     DC_TRY(dc_h5_get_packing(h5, name, &packing));
 out:
-    (void)!dc_h5_close(&h5); /* was only read */
+    st = dc_h5_close_read(&h5, st);
     if (st == DC_OK) st = DC_FAIL(DC_ERR_DATA, "%s changed while it was read; start again when it is complete", path);
     return dc_data_status(st);
 }
@@ -499,7 +496,7 @@ dc_status dc_data_probe_columns(const char *path, const dc_data_shape *shape)
     if (shape->head.has_labels && shape->label_type == DC_H5_OTHER) DC_TRY(probe_column(h5, shape->labels));
     if (shape->head.has_ids && shape->id_bytes == 0) DC_TRY(probe_column(h5, shape->ids));
 out:
-    if (dc_h5_close(&h5) != DC_OK) dc_error_clear(); /* the file was only read */
+    st = dc_h5_close_read(&h5, st);
     return dc_data_status(st);
 }
 

@@ -118,7 +118,7 @@ dc_status dc_data_class_names(const char *path, const char *name, const int64_t 
     }
 out:
     dc_h5_classes_release(&lines);
-    if (dc_h5_close(&h5) != DC_OK) dc_error_clear(); /* was only read */
+    st = dc_h5_close_read(&h5, st);
     return st;
 }
 

@@ -221,8 +221,8 @@ static dc_status look_at_new(dc_files *files)
         if (st == DC_OK && npy) st = dc_files_look_at_npy(files, i, fd);
         if (fd >= 0) close(fd);
         if (st != DC_OK || npy) continue;
-        f->hdf5 = dc_h5_recognise(path);
-        if (!f->hdf5)
+        st = dc_h5_recognise(path, &f->hdf5);
+        if (st == DC_OK && !f->hdf5)
             st = DC_FAIL(DC_ERR_DATA,
                          "%s is neither HDF5 nor NPY; first: dcmpi convert %s%s OUT.h5 (documents: with "
                          "--text-column=KEY)",

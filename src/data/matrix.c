@@ -94,14 +94,23 @@ dc_status dc_data_find_matrix(dc_h5 *h5, const char *path, const char *wanted, c
     return fail_no_X(h5, path);
 }
 
-bool dc_dataset_has_matrix(const char *path, const char *matrix)
+/* What is not there is no failure; what cannot be read is one. */
+static dc_status absent(dc_status st)
+{
+    if (st == DC_ERR_IO || st == DC_ERR_MEMORY) return st;
+    dc_error_clear();
+    return DC_OK;
+}
+
+dc_status dc_dataset_has_matrix(const char *path, const char *matrix, bool *has)
 {
     dc_h5 *h5 = NULL;
     char name[DC_H5_NAME_MAX];
-    const bool has = dc_h5_open(&h5, path, DC_H5_READ) == DC_OK && dc_data_find_matrix(h5, path, matrix, name) == DC_OK;
-    (void)!dc_h5_close(&h5);
-    dc_error_clear();
-    return has;
+    dc_status st = dc_h5_open(&h5, path, DC_H5_READ);
+    if (st == DC_OK) st = dc_data_find_matrix(h5, path, matrix, name);
+    st = dc_h5_close_read(&h5, st);
+    *has = st == DC_OK;
+    return absent(st);
 }
 
 /* ---- Names ------------------------------------------------------------------------------------------------------- */
@@ -175,17 +184,18 @@ dc_status dc_data_find_labels(dc_h5 *h5, const char *path, const char *wanted, d
     return DC_OK;
 }
 
-bool dc_dataset_has_labels(const char *path, const char *labels)
+dc_status dc_dataset_has_labels(const char *path, const char *labels, bool *has)
 {
     dc_h5 *h5 = NULL;
     dc_h5_column *column = NULL;
     dc_data_shape s;
-    const bool has = dc_h5_open(&h5, path, DC_H5_READ) == DC_OK && dc_data_find_labels(h5, path, labels, &s) == DC_OK &&
-                     dc_h5_column_open(h5, s.labels, &column) == DC_OK;
+    dc_status st = dc_h5_open(&h5, path, DC_H5_READ);
+    if (st == DC_OK) st = dc_data_find_labels(h5, path, labels, &s);
+    if (st == DC_OK) st = dc_h5_column_open(h5, s.labels, &column);
     dc_h5_column_close(&column);
-    (void)!dc_h5_close(&h5);
-    dc_error_clear();
-    return has;
+    st = dc_h5_close_read(&h5, st);
+    *has = st == DC_OK;
+    return absent(st);
 }
 
 dc_status dc_data_feature_names(const char *path, const dc_data_shape *s, char **text)
@@ -201,10 +211,7 @@ dc_status dc_data_feature_names(const char *path, const dc_data_shape *s, char *
     if (dc_h5_column_rows(column) == s->head.D) DC_TRY(dc_h5_column_join(column, text));
 out:
     dc_h5_column_close(&column);
-    if (st == DC_OK)
-        st = dc_h5_close(&h5);
-    else
-        (void)!dc_h5_close(&h5);
+    st = dc_h5_close_read(&h5, st);
     if (st != DC_OK) dc_mem_free(text);
     return dc_data_status(st);
 }

@@ -106,7 +106,7 @@ static dc_status open_file(dc_rows_reader *r, size_t i)
         DC_TRY(DC_FAIL(DC_ERR_DATA, "%s changed while it was read: %s; start again when it is complete", path, change));
     st = dc_data_find_matrix(r->h5, path, *dataset ? dataset : r->files->matrix, r->matrix);
 out:
-    return dc_data_status(st);
+    return dc_data_status(dc_h5_read_status(r->h5, st));
 }
 
 /* Rows of file i, counted from its own first. */

@@ -91,7 +91,7 @@ dc_status dc_data_csr_open_file(dc_data_csr_reader *r, dc_gidx row)
     DC_TRY(dc_data_find_matrix(r->h5, r->path, *dataset ? dataset : files->matrix, group));
     set_names(r, group);
 out:
-    return dc_data_status(st);
+    return dc_data_status(dc_h5_read_status(r->h5, st));
 }
 
 dc_status dc_data_csr_entry(dc_data_csr_reader *r, dc_gidx row, int64_t *entry)

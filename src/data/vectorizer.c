@@ -45,10 +45,7 @@ dc_status dc_data_words_load(const char *path, int64_t D, const char *names, dc_
     DC_TRY(read_column(h5, "/var/df", DC_H5_I64, D, &w->df));
     DC_TRY(read_column(h5, "/var/idf", DC_H5_F64, D, &w->idf));
 out:
-    if (st == DC_OK)
-        st = dc_h5_close(&h5);
-    else
-        (void)!dc_h5_close(&h5);
+    st = dc_h5_close_read(&h5, st);
     if (st != DC_OK) dc_data_words_release(w);
     return dc_data_status(st);
 }

@@ -33,11 +33,15 @@ static dc_status create_file(const char *path, hid_t *file)
     return st;
 }
 
-bool dc_h5_recognise(const char *path)
+dc_status dc_h5_recognise(const char *path, bool *is_hdf5)
 {
     struct stat s;
+    *is_hdf5 = false;
+    if (stat(path, &s) != 0 || !S_ISREG(s.st_mode)) return DC_OK; /* the library would wait for a pipe */
     dc_h5_setup();
-    return stat(path, &s) == 0 && S_ISREG(s.st_mode) && H5Fis_hdf5(path) > 0; /* it would wait for a pipe */
+    const htri_t is = H5Fis_hdf5(path);
+    *is_hdf5 = is > 0;
+    return is < 0 ? DC_FAIL(DC_ERR_IO, "cannot read %s: %s", path, dc_h5_error()) : DC_OK;
 }
 
 static dc_status open_file(const char *path, unsigned flags, hid_t *file, dc_file_state *state)
@@ -69,6 +73,7 @@ dc_status dc_h5_open(dc_h5 **out, const char *path, dc_h5_mode mode)
     DC_TRY(dc_mem_alloc(&h5, 1, sizeof *h5, "HDF5 handle"));
     h5->mode = mode;
     h5->failed_drops = dc_h5_failed_drops();
+    h5->refused_calls = dc_h5_refused_calls();
     DC_TRY(dc_mem_alloc(&h5->path, strlen(path) + 1, 1, "file name"));
     memcpy(h5->path, path, strlen(path) + 1);
     if (mode == DC_H5_CREATE)
@@ -111,6 +116,13 @@ dc_status dc_h5_close(dc_h5 **p)
     return st;
 }
 
+dc_status dc_h5_close_read(dc_h5 **h5, dc_status st)
+{
+    const dc_status result = dc_h5_read_status(*h5, st);
+    (void)!dc_h5_close(h5);
+    return result;
+}
+
 dc_file_state dc_h5_file_state(const dc_h5 *h5)
 {
     return h5->state;
@@ -122,7 +134,8 @@ dc_status dc_h5_check_unchanged(dc_h5 *h5)
     if (h5->image || h5->mode != DC_H5_READ) return DC_OK;
     if (H5Fget_vfd_handle(h5->file, H5P_DEFAULT, &fd) < 0)
         return DC_FAIL(DC_ERR_IO, "cannot look at %s: %s", h5->path, dc_h5_error());
-    return dc_file_unchanged_fd(*(const int *)fd, h5->path, &h5->state, DC_ERR_FORMAT);
+    const dc_status st = dc_h5_read_status(h5, DC_OK);
+    return st == DC_OK ? dc_file_unchanged_fd(*(const int *)fd, h5->path, &h5->state, DC_ERR_FORMAT) : st;
 }
 
 /* ---- Datasets ---------------------------------------------------------------------------------------------------- */
@@ -200,7 +213,7 @@ out:
 
 dc_status dc_h5_read_rows(dc_h5 *h5, const char *name, dc_h5_type type, dc_gidx row, dc_gidx n, void *out)
 {
-    return transfer_rows(h5, name, type, row, n, out, NULL);
+    return dc_h5_read_status(h5, transfer_rows(h5, name, type, row, n, out, NULL));
 }
 
 dc_status dc_h5_write_rows(dc_h5 *h5, const char *name, dc_h5_type type, dc_gidx row, dc_gidx n, const void *in)

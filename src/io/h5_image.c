@@ -214,7 +214,11 @@ static dc_status make_handle(dc_h5 **out, const char *name, dc_h5_mode mode, siz
     dc_h5 *h5 = NULL;
     dc_h5_setup();
     DC_TRY(dc_mem_alloc(&h5, 1, sizeof *h5, "HDF5 handle"));
-    *h5 = (dc_h5){.file = -1, .mode = mode, .state.bytes = (int64_t)bytes, .failed_drops = dc_h5_failed_drops()};
+    *h5 = (dc_h5){.file = -1,
+                  .mode = mode,
+                  .state.bytes = (int64_t)bytes,
+                  .failed_drops = dc_h5_failed_drops(),
+                  .refused_calls = dc_h5_refused_calls()};
     DC_TRY(dc_mem_alloc(&h5->path, strlen(name) + 1, 1, "file name"));
     memcpy(h5->path, name, strlen(name) + 1);
     DC_TRY(dc_mem_alloc(&h5->image, 1, sizeof *h5->image, "file in memory"));

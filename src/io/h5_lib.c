@@ -19,37 +19,47 @@
 enum { MAX_EXPANSION = 1100 };
 enum { COMPACT_MAX = 65535 };
 
-static char error_text[512];
-/* Whether the error came from the operating system, not from the content of the file. */
-static bool system_error;
+typedef struct {
+    char text[512];
+    bool system; /* it came from the operating system, not from the content of the file */
+} failure;
+
+static failure last;
+/* Calls that the operating system has refused, whoever made them, and the last of them. */
+static int refused_calls;
+static failure refused;
 
 /* "file write failed: time = ..., errno = 28, error message = 'No space left on device', buf = ...": keeps only the
  * cause. */
-static void keep_cause(const char *text)
+static void keep_cause(const char *text, failure *f)
 {
     const char *cause = strstr(text, "error message = '");
-    system_error = cause != NULL;
+    f->system = cause != NULL;
     if (!cause) {
-        snprintf(error_text, sizeof error_text, "%s", text);
+        snprintf(f->text, sizeof f->text, "%s", text);
         return;
     }
     cause += strlen("error message = '");
-    snprintf(error_text, sizeof error_text, "%.*s", (int)strcspn(cause, "'"), cause);
+    snprintf(f->text, sizeof f->text, "%.*s", (int)strcspn(cause, "'"), cause);
 }
 
 static herr_t keep_first(unsigned n, const H5E_error2_t *error, void *ctx)
 {
-    (void)ctx;
-    if (n == 0) keep_cause(error->desc ? error->desc : "no description");
+    if (n == 0) keep_cause(error->desc ? error->desc : "no description", ctx);
     return 0;
+}
+
+/* What the last call of the library that failed says. */
+static void look(failure *f)
+{
+    *f = (failure){.text = "no description"};
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first, f);
 }
 
 const char *dc_h5_error(void)
 {
-    snprintf(error_text, sizeof error_text, "no description");
-    system_error = false;
-    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first, NULL);
-    return error_text;
+    look(&last);
+    return last.text;
 }
 
 const char *dc_h5_advice(const char *error)
@@ -67,13 +77,38 @@ const char *dc_h5_advice(const char *error)
 
 dc_status dc_h5_read_error(void)
 {
-    (void)dc_h5_error();
-    return system_error ? DC_ERR_IO : DC_ERR_FORMAT;
+    look(&last);
+    return last.system ? DC_ERR_IO : DC_ERR_FORMAT;
+}
+
+/* The library calls this whenever a call fails, also one whose failure only means that something is not there. */
+static herr_t count_refused(hid_t stack, void *ctx)
+{
+    failure f;
+    (void)stack, (void)ctx;
+    look(&f);
+    if (!f.system) return 0;
+    refused_calls++;
+    refused = f;
+    return 0;
+}
+
+int dc_h5_refused_calls(void)
+{
+    return refused_calls;
+}
+
+dc_status dc_h5_read_status(const dc_h5 *h5, dc_status st)
+{
+    const bool may_follow = st == DC_OK || st == DC_ERR_USAGE || st == DC_ERR_DATA || st == DC_ERR_FORMAT;
+    if (!h5 || h5->refused_calls == refused_calls || !may_follow) return st;
+    dc_error_clear(); /* of what follows from it */
+    return DC_FAIL(DC_ERR_IO, "cannot read %s: %s", h5->path, refused.text);
 }
 
 void dc_h5_setup(void)
 {
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    H5Eset_auto2(H5E_DEFAULT, count_refused, NULL);
     H5PLset_loading_state(0);
 }
 

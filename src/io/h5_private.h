@@ -13,11 +13,12 @@ struct dc_h5 {
     struct dc_h5_image *image; /* what the library reads or writes instead of a named file (h5_image.c); owned */
     dc_file_state state;       /* the file's state when opened for reading; for an image, its length */
     char *path;
-    int failed_drops; /* dc_h5_failed_drops() when it was opened */
+    int failed_drops;  /* dc_h5_failed_drops() when it was opened */
+    int refused_calls; /* dc_h5_refused_calls() then */
 };
 
-/* Silences the error stack and turns off filter plugins. Cheap; called by every function that opens a file, because the
- * library forgets its settings when MPI ends. */
+/* Silences the error stack, counts calls that the operating system refuses, and turns off filter plugins. Cheap; called
+ * by every function that opens a file, because the library forgets its settings when MPI ends. */
 void dc_h5_setup(void);
 /* The innermost message of the last failed HDF5 call. Ask before the next HDF5 call; the text is valid until the next
  * call of this function. */
@@ -25,6 +26,9 @@ const char *dc_h5_error(void);
 /* Whether the last failed call found something wrong with the file (DC_ERR_FORMAT) or could not read it (DC_ERR_IO).
  * Ask before the next HDF5 call. */
 dc_status dc_h5_read_error(void);
+
+/* How many calls have failed because the operating system refused to read or write. */
+int dc_h5_refused_calls(void);
 
 /* Advice for an error message about something that could not be opened; begins with "; ". */
 const char *dc_h5_advice(const char *error);

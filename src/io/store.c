@@ -451,7 +451,7 @@ static dc_status list_piece(dc_store *s, size_t i, int64_t row, int64_t n, dc_st
     for (size_t k = 0; k < chunks; k++) t->slot[k] = -1;
     st = dc_h5_chunk_places(h5, name, l, t->band, t->bands, t->place);
 out:
-    (void)!dc_h5_close(&h5); /* was only read */
+    st = dc_h5_close_read(&h5, st);
     give_back(s, one);
     return st;
 }

@@ -285,7 +285,7 @@ dc_status dc_outcome_read(const char *run_h5, dc_outcome *out)
     DC_TRY(read_outcome(h5, out));
     DC_TRY(make_text(h5, out));
 out:
-    (void)!dc_h5_close(&h5);
+    st = dc_h5_close_read(&h5, st);
     if (st != DC_OK) dc_outcome_release(out);
     return st;
 }

@@ -120,7 +120,7 @@ static dc_status read_headers(dc_ckpt *c)
     DC_TRY(dc_h5_visit(v.h5, find_array, &v));
     if (c->n == 0) st = DC_FAIL(DC_ERR_FORMAT, "%s holds no state", s->path);
 out:
-    (void)!dc_h5_close(&v.h5);
+    st = dc_h5_close_read(&v.h5, st);
     return st;
 }
 

@@ -385,7 +385,7 @@ dc_status dc_model_check_file(const char *path, const dc_net *net, const dc_data
     dc_h5 *h5 = NULL;
     dc_status st = dc_h5_open(&h5, path, DC_H5_READ);
     if (st == DC_OK) st = check_all(h5, path, net, data);
-    (void)!dc_h5_close(&h5);
+    st = dc_h5_close_read(&h5, st);
     return st;
 }
 
@@ -421,7 +421,7 @@ dc_status dc_model_hash_file(const char *path, bool all, uint64_t *hash)
     if (st == DC_OK) st = dc_h5_visit(h.h5, hash_array, &h);
     if (st == DC_OK) st = dc_h5_check_unchanged(h.h5);
     *hash = h.hash;
-    (void)!dc_h5_close(&h.h5);
+    st = dc_h5_close_read(&h.h5, st);
     return st;
 }
 
@@ -435,9 +435,9 @@ static dc_status load_on_root(const char *path, dc_model *m)
     DC_TRY(check_all(h5, path, m->net, m->data));
     DC_TRY(dc_model_read(h5, path, &network, m->params.value));
     DC_TRY(dc_h5_check_unchanged(h5));
-out:;
-    const dc_status closed = dc_h5_close(&h5);
-    return st == DC_OK ? closed : st;
+out:
+    st = dc_h5_close_read(&h5, st);
+    return st;
 }
 
 dc_status dc_model_load(dc_comm *comm, const char *path, dc_model *m)

@@ -195,7 +195,7 @@ dc_status dc_trained_header(const char *path, dc_trained *t)
     DC_TRY(read_header(h5, path, t));
     DC_TRY(dc_h5_check_unchanged(h5));
 out:
-    (void)!dc_h5_close(&h5);
+    st = dc_h5_close_read(&h5, st);
     return st;
 }
 
@@ -322,7 +322,7 @@ dc_status dc_trained_read(const char *path, dc_trained *t)
     DC_TRY(read_arrays(h5, path, t));
     DC_TRY(dc_h5_check_unchanged(h5));
 out:
-    (void)!dc_h5_close(&h5);
+    st = dc_h5_close_read(&h5, st);
     if (st != DC_OK) dc_trained_release(t);
     return st;
 }
