@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Kill and compare: runs are disturbed at random times until they are done, and must end with the bits of an undisturbed run.
 #   tests/soak.sh [--build DIR] [--minutes M | --events N] [--seed S] [--decks "dec idec layerwise kmeans METHOD ..."] [--ranks MAX]
-# By default the decks are those four and one for each other method that trains.
+# By default the decks are those four and one for each other method but aekm.
 # A run is started on a random number of ranks and meets one random event at a random time: a signal to a random rank, to
 # mpirun or to all of them, or a file STOP. It is started again until it ends with exit code 0; now and then its newest
 # checkpoint is damaged in between. Then run.h5 is compared with that of the undisturbed run bit by bit, and metrics.jsonl
@@ -38,7 +38,8 @@ cd "$work" || exit 1
 
 # ---- What is run ---------------------------------------------------------------------------------------------------------
 small='--input.rows=1000 --parallel.shards=8 --run.log_interval=0.001s'
-net='--model.hidden=[70,33] --pretrain.batch=128 --cluster.batch=128 --cluster.n_init=4 --cluster.tol=0'
+start='--model.hidden=[70,33] --pretrain.batch=128 --cluster.n_init=4'
+net="$start --cluster.batch=128 --cluster.tol=0"
 declare -A options=(
     [dec]="fit $small $net --pretrain.epochs=12 --cluster.max_iter=390 --cluster.update_interval=20"
     [idec]="fit $small $net --pretrain.epochs=6 --cluster.method=idec --cluster.max_iter=200 --cluster.update_interval=30
@@ -50,14 +51,19 @@ declare -A options=(
 declare -A first_phase=([dec]=pretrain [idec]=pretrain [layerwise]=layers [kmeans]=kmeans)
 declare -A last_step=([dec]=390 [idec]=200 [layerwise]=100 [kmeans]=none)
 others=$("$dcmpi" fit --help | sed -n '/^Methods (cluster.method/,/^$/p' | awk '/^  [a-z]/ && !/^  (dec|idec|aekm) / {print $1}')
-declare -A own=([aae]="--cluster.clusters=4 --aae.discriminator=[9]" [dcan]="--dcan.discriminator=[9] --dcan.encoder_every=2")
+train='--cluster.optimizer=adam --cluster.lr=0.0001 --cluster.max_iter=120 --cluster.update_interval=30'
+declare -A own=([aae]="$net $train --pretrain.epochs=4 --cluster.clusters=4 --aae.discriminator=[9]"
+    [dcan]="$net $train --pretrain.epochs=4 --dcan.discriminator=[9] --dcan.encoder_every=2"
+    [gmm]="$start --pretrain.epochs=4 --gmm.n_init=20 --gmm.tol=1e-9"
+    [spectral]="$start --pretrain.epochs=4 --spectral.path=knn" # the path with the same bits on any number of ranks
+    [imsat]="--model.hidden=[70,33] --cluster.batch=128 --cluster.tol=0 $train")
 for method in $others; do
-    options[$method]="fit $small $net --pretrain.epochs=4 --cluster.method=$method --cluster.optimizer=adam --cluster.lr=0.0001
-        --cluster.max_iter=120 --cluster.update_interval=30 ${own[$method]:-}"
+    options[$method]="fit $small --cluster.method=$method ${own[$method]:-$net $train --pretrain.epochs=4}"
     first_phase[$method]=pretrain last_step[$method]=120
 done
+first_phase[imsat]=cluster
 decks=${decks:-dec idec layerwise kmeans ${others//$'\n'/ }}
-phases=(start layers pretrain kmeans cluster final_kmeans writing)
+phases=(start layers pretrain kmeans mixture cluster final_kmeans writing)
 kinds=(KILL.rank KILL.mpirun KILL.all TERM.rank TERM.mpirun USR1.rank USR1.mpirun INT.mpirun STOPCONT.rank STOPCONT.mpirun
     USR2.mpirun STOP.file)
 
@@ -101,6 +107,7 @@ find_phase() {
             ;;
         *', final_kmeans step '* | *' cluster   100.0%'* | *', cluster step '"${last_step[$deck]}":*) phase=final_kmeans ;;
         *' cluster '*'%'* | *', cluster step '* | *' continues cluster,'*) phase=cluster ;;
+        *', mixture step '* | *' mixture   '* | *' continues mixture,'*) phase=mixture ;;
         *', kmeans step '* | *' continues kmeans,'* | *' pretrain  100.0%'* | *' finetune  100.0%'*) phase=kmeans ;;
         *' continues pretrain,'* | *' continues finetune,'*)
             phase=pretrain
