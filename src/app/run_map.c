@@ -4,19 +4,15 @@
 #include "dcmpi/log.h"
 #include "run.h"
 
-/* Of a million rows of so many columns the components take about two minutes of one core. Of wider rows the report
- * takes a sample, unless the deck asks for all. */
-enum { WIDEST = 1024 };
+/* Of a million rows of so many columns the components take some five seconds of one core. Of wider rows they may take
+ * longer than k-means: then the report takes a sample, unless the deck asks for all. */
+enum { WIDEST = 256 };
 
 static bool is_wanted(const dc_config *cfg, const dc_part *part, int64_t d, bool embeds)
 {
     if (cfg->output.map == DC_MAP_OFF || (embeds && !cfg->output.embedding)) return false;
-    return d > 0 && part->N >= 2;
-}
-
-static bool is_possible(const dc_config *cfg, const dc_part *part, int64_t d)
-{
-    return dc_principal_fits(part->N, d) && (d <= WIDEST || cfg->output.map == DC_MAP_ON);
+    if (d <= 0 || part->N < 2 || !dc_principal_fits(part->N, d)) return false;
+    return d <= WIDEST || cfg->output.map == DC_MAP_ON;
 }
 
 dc_status dc_run_map_check(const dc_config *cfg, int64_t N, int64_t d)
@@ -56,11 +52,6 @@ dc_status dc_run_map(dc_comm *comm, dc_job *job, const dc_rows *rows, bool embed
     const double start = dc_timer_start(), n = (double)dc_part_rows(rows->part);
     *out = (dc_map_result){.on = embeds ? "embedding" : "input"};
     if (!is_wanted(cfg, rows->part, rows->d, embeds)) return DC_OK;
-    if (!is_possible(cfg, rows->part, rows->d)) {
-        dc_log("map       left to the report, which takes a sample: %lld columns are more than %d (output.map)",
-               (long long)rows->d, (int)WIDEST);
-        return DC_OK;
-    }
     const dc_status st = find(comm, rows, &out->plane);
     if (st != DC_OK) return st;
     dc_timer_stop(&job->timers, DC_T_MAP, start, n * (double)rows->d * (double)DC_MIN(rows->d, rows->part->N), 0);
@@ -76,7 +67,7 @@ void dc_map_result_release(dc_map_result *map)
 double dc_run_map_bytes(const dc_config *cfg, const dc_part *part, int64_t d, bool embeds, double *held, double *root)
 {
     *held = *root = 0;
-    if (!is_wanted(cfg, part, d, embeds) || !is_possible(cfg, part, d)) return 0;
+    if (!is_wanted(cfg, part, d, embeds)) return 0;
     *held = (double)d * (sizeof(double) + DC_MAP_AXES * sizeof(float));
     *root = dc_principal_root_bytes(part, d, DC_MAP_AXES);
     return dc_principal_bytes(part, d, DC_MAP_AXES);

@@ -597,7 +597,7 @@ const dc_key dc_key_table[] = {
      .also = "scatter pca_plot",
      .doc = "Write to /map the first two principal components of all rows of what was clustered, the embedding or the "
             "scaled rows, on which the report draws its map. One eigenproblem of the columns, N columns^2 operations. "
-            "auto: of at most 1,024 columns; the report takes a sample of wider rows. on: as far as one rank solves "
+            "auto: of at most 256 columns; the report takes a sample of wider rows. on: as far as one rank solves "
             "it, 4,096 columns or rows."},
 
     {KEY("graph", "save", DC_KEY_BOOL, graph.save, "false"), .verbs = DC_USE_FIT | DC_USE_KMEANS, .result = true,
