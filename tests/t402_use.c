@@ -125,7 +125,8 @@ static const struct {
     {"sweep: {clusters: 3..5, sample: 99}\n", "run.seed=3", "fit", ""},
     {"sweep: {clusters: 3..5, sample: 99}\n", "run.seed=3", "kmeans", ""},
     {"cluster: {method: dec, tol: 0.1, clusters: 4}\n", "sweep.clusters=2..4", "sweep-k",
-     "cluster.method (sweep-k takes aekm, here aekm, pretraining, too); cluster.clusters (the verb is sweep-k, which takes --clusters); cluster.tol "
+     "cluster.method (sweep-k takes aekm, here aekm, pretraining, too); cluster.clusters (the verb is sweep-k, which "
+     "takes --clusters); cluster.tol "
      "(cluster.method is aekm, which has no training)"},
     {"pretrain: {lr: 1}\ncluster: {n_init: 3}\naekm: {alpha: 2}\n", "sweep.sample=50", "sweep-k", ""},
 };

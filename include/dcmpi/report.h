@@ -42,7 +42,8 @@ dc_rank_work dc_timing_work(const dc_timers *timers);
 /* Advice about a rank that the others waited for, and about steps that were mostly messages: one line each, or "". */
 void dc_advise_slow_rank(const dc_timing *t, char *out, size_t cap);
 void dc_advise_messages(const dc_timing *t, char *out, size_t cap);
-/* Logs the table of sections, if the run took a second or more, and advice; peak_flops: measured FMA peak over all ranks, 0 if unknown. */
+/* Logs the table of sections, if the run took a second or more, and advice; peak_flops: measured FMA peak over all
+ * ranks, 0 if unknown. */
 void dc_timing_print(const dc_timing *t, double peak_flops);
 
 /* ---- Result ----------------------------------------------------------------------------------------------------- */

@@ -28,8 +28,8 @@ extern const dc_key dc_moved_table[DC_MOVED_MAX];
 /* keys.c: all keys, first the program's own, then the methods'. */
 const dc_key *dc_key_at(int i); /* NULL after the last row; all rows of a section are adjacent */
 const dc_key *dc_key_find(const char *section, const char *name);
-/* The key that an option without a section stands for, or NULL. */
-const dc_key *dc_key_of_option(const char *option);
+/* The key of the verb that an option without a section stands for, or NULL. */
+const dc_key *dc_key_of_option(const char *option, unsigned verb);
 /* The row of dc_moved_table with this name. */
 const dc_key *dc_moved_find(const char *section, const char *name);
 bool dc_key_is_moved(const dc_key *key);

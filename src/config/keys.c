@@ -127,10 +127,10 @@ const dc_key *dc_key_at(int i)
     return i >= 0 && i < n_rows ? &rows[i] : NULL;
 }
 
-const dc_key *dc_key_of_option(const char *option)
+const dc_key *dc_key_of_option(const char *option, unsigned verb)
 {
     for (int i = 0; dc_key_at(i); i++)
-        if (rows[i].option && strcmp(rows[i].option, option) == 0) return &rows[i];
+        if (rows[i].option && (rows[i].verbs & verb) && strcmp(rows[i].option, option) == 0) return &rows[i];
     return NULL;
 }
 

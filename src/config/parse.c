@@ -10,7 +10,7 @@
 #include "dcmpi/mem.h"
 
 /* Applies "section.key=value", "--section.key=value" or an option that stands for a key. */
-static dc_status apply_override(dc_config *cfg, dc_origins *from, const char *text)
+static dc_status apply_override(dc_config *cfg, dc_origins *from, const char *text, unsigned verb)
 {
     dc_status st = DC_OK;
     char name[128], quoted[DC_QUOTE_MAX], place[DC_PLACE_MAX];
@@ -20,7 +20,7 @@ static dc_status apply_override(dc_config *cfg, dc_origins *from, const char *te
     snprintf(name, sizeof name, "%.*s", (int)DC_MIN(len, sizeof name - 1), text);
     snprintf(place, sizeof place, "command line: --%s", dc_quote(quoted, name));
     char *dot = strchr(name, '.');
-    option = dot ? NULL : dc_key_of_option(name);
+    option = dot ? NULL : dc_key_of_option(name, verb);
     if (!text[len] || (!dot && !option)) return DC_FAIL(DC_ERR_USAGE, "%s: write --section.key=VALUE", place);
     if (dot) *dot = 0;
     if (dot && !dc_section_find(name)) return dc_fail_unknown_section(place, name);
@@ -56,7 +56,8 @@ dc_status dc_config_parse_noting(dc_config *cfg, const char *name, const char *t
     const dc_status deck_read = bytes > 0 ? dc_deck_read(cfg, &from, text, bytes) : DC_OK;
     DC_TRY(dc_problem_add(&from, deck_read));
     const dc_config deck = *cfg;
-    for (int i = 0; i < n_overrides; i++) DC_TRY(dc_problem_add(&from, apply_override(cfg, &from, overrides[i])));
+    for (int i = 0; i < n_overrides; i++)
+        DC_TRY(dc_problem_add(&from, apply_override(cfg, &from, overrides[i], dc_verb_bit(verb))));
     /* Which keys are missing or unused is known only if the deck was read to its end. */
     if (deck_read == DC_OK) {
         DC_TRY(dc_moved_settle(cfg, &from, dc_verb_bit(verb), notes->renamed, sizeof notes->renamed));
