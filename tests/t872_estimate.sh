@@ -26,6 +26,7 @@ save('q.h5', 50000, 20, 10)
 with h5py.File('images.h5', 'w') as f: f['X'] = g.integers(0, 256, (3000, 28, 28), 'u1')
 save('mixed.h5', 6000, 100, 50)
 save('components.h5', 200, 4200, 4)
+save('broad.h5', 1200, 3300, 4)
 "
 always=(--run.resume=never --checkpoint.every=0.01 --cluster.kmeans_max_iter=2)
 short=(--model.latent=10 --cluster.n_init=2 --cluster.max_iter=2)
@@ -108,6 +109,12 @@ deck 4 landmarks "${raw[@]}" --input.data=q.h5 --cluster.method=spectral --spect
     --cluster.clusters=10
 deck 4 components kmeans --input.data=components.h5 --input.scale=pca --input.components=20 --cluster.clusters=4
 deck 3 neighbours kmeans --input.data=q.h5 --graph.save=true --graph.neighbours=60 --input.scale=none --cluster.clusters=8
+most=1.2
+sparse=("${raw[@]}" --input.data=q.h5 --input.rows=30000 --cluster.method=spectral --spectral.path=knn
+    --spectral.neighbors=30 --cluster.clusters=4 --cluster.n_init=1)
+deck 3 graph-on-three "${sparse[@]}"
+deck 5 neighbours-of-five kmeans --input.data=broad.h5 --graph.save=true --input.scale=none --cluster.clusters=4 --cluster.n_init=1
+deck 1 graph "${sparse[@]}"
 
 # Convolutions.
 conv=(fit --input.data=images.h5 --input.scale=unit --cluster.method=idec --pretrain.steps=3 --cluster.n_init=2 --cluster.max_iter=2

@@ -80,12 +80,21 @@ void dc_laplacian_release(dc_laplacian *l)
 }
 
 /* At most all columns of a rank's edges are rows of others. */
-double dc_laplacian_bytes(const dc_part *part, int64_t k, int64_t width)
+double dc_laplacian_held_bytes(const dc_part *part, int64_t k, int64_t width)
 {
     const double n = (double)dc_part_rows(part), entries = 2 * n * (double)k,
                  fetched = fmin(entries, (double)part->N - n);
-    return dc_neighbours_bytes(part, k) + entries * (sizeof(int64_t) + sizeof(double)) + 2 * n * sizeof(double) +
+    const double graph = (n + 1) * sizeof(int64_t) + entries * (sizeof(dc_gidx) + sizeof(double) + sizeof(uint8_t));
+    return graph + entries * (sizeof(int64_t) + sizeof(double)) + n * sizeof(double) +
            fetched * (2 * (double)width + 2) * sizeof(double);
+}
+
+/* While the graph is made; or while the matrix is, with the rows of others that its edges name. */
+double dc_laplacian_bytes(const dc_part *part, int64_t k)
+{
+    const double n = (double)dc_part_rows(part), far = part->P > 1 ? 2 * n * (double)k : 0;
+    const double made = dc_laplacian_held_bytes(part, k, 1) + n * sizeof(double) + far * sizeof(dc_gidx);
+    return fmax(dc_neighbours_bytes(part, k), made);
 }
 
 dc_status dc_laplacian_multiply(dc_comm *comm, void *ctx, int64_t width, const double *x, double *y)

@@ -23,8 +23,9 @@ typedef struct {
 DC_CHECKED dc_status dc_laplacian_create(dc_comm *comm, const dc_part *part, const dc_knn *knn, dc_affinity affinity,
                                          const double *scales, dc_laplacian *out);
 void dc_laplacian_release(dc_laplacian *l);
-/* Memory that it takes on this rank, with products of this width. Local. */
-double dc_laplacian_bytes(const dc_part *part, int64_t k, int64_t width);
+/* Memory of this rank: most while it is made, besides the lists; then, with products of this width. Local. */
+double dc_laplacian_bytes(const dc_part *part, int64_t k);
+double dc_laplacian_held_bytes(const dc_part *part, int64_t k, int64_t width);
 /* y = A x, [n x width]. Collective. ctx: dc_laplacian. */
 DC_CHECKED dc_status dc_laplacian_multiply(dc_comm *comm, void *ctx, int64_t width, const double *x, double *y);
 

@@ -103,6 +103,19 @@ static double dense_bytes(const dc_part *part, int64_t d, const dc_spectral_conf
     return N * N / part->P * sizeof(double);
 }
 
+/* The matrix of a graph while it is made of a copy of the lists, while its components are found, and in products. */
+static double sparse_bytes(const dc_part *part, const dc_spectral_config *cfg, int64_t want)
+{
+    const int64_t k = cfg->neighbors;
+    const double n = (double)dc_part_rows(part), component = n * sizeof(int64_t);
+    const double lists = n * (double)k * (sizeof(dc_gidx) + sizeof(double)),
+                 weights = 2 * n * (double)k * (sizeof(int64_t) + sizeof(double)) + n * sizeof(double);
+    const double products = dc_laplacian_held_bytes(part, k, dc_lanczos_width(part, want)) +
+                            n * (double)want * sizeof(double) + dc_lanczos_bytes(part, want);
+    return fmax(fmax(lists + dc_laplacian_bytes(part, k), dc_neighbours_components_bytes(part, k) + weights),
+                component + products);
+}
+
 double dc_spectral_bytes(const dc_part *part, int64_t d, const dc_spectral_config *cfg, int64_t K)
 {
     const double n = (double)dc_part_rows(part);
@@ -112,10 +125,8 @@ double dc_spectral_bytes(const dc_part *part, int64_t d, const dc_spectral_confi
     const double lists = n * (double)k * (sizeof(dc_gidx) + sizeof(double)),
                  common = result + n * ((double)want + 2) * sizeof(double),
                  search = k > 0 ? dc_knn_bytes(part, d, k) : 0;
-    const double solve = path_of(cfg, part->N) == DC_SPECTRAL_EXACT
-                             ? dense_bytes(part, d, cfg, want)
-                             : dc_laplacian_bytes(part, cfg->neighbors, dc_lanczos_width(part, want)) + lists +
-                                   n * (double)want * sizeof(double) + dc_lanczos_bytes(part, want);
+    const double solve =
+        path_of(cfg, part->N) == DC_SPECTRAL_EXACT ? dense_bytes(part, d, cfg, want) : sparse_bytes(part, cfg, want);
     return common + fmax(search, lists + solve);
 }
 

@@ -36,13 +36,21 @@ typedef struct {
 
 /* ---- Memory ------------------------------------------------------------------------------------------------------ */
 
+/* Rows of the rank that has most; equal on all ranks. */
+static int64_t most_rows(const dc_part *part)
+{
+    int64_t most = 0;
+    for (int owner = 0; owner < part->P; owner++) most = DC_MAX(most, dc_part_rank_rows(part, owner));
+    return most;
+}
+
 /* A step takes seconds, not minutes, so that the run can be stopped and nobody thinks it hangs. */
 int64_t dc_knn_block_rows(const dc_part *part, int64_t d)
 {
     const int64_t width = DC_MAX(d, (int64_t)1), mine = part->N / part->P + 1;
     const int64_t quick = DC_MAX((int64_t)(STEP_FLOP / 2 / (double)width / (double)mine), (int64_t)LEAST_ROWS);
     const int64_t rows = DC_MIN(DC_MIN(BLOCK_FLOATS / width, (int64_t)BLOCK_ROWS), quick);
-    return DC_MAX(DC_MIN(rows, part->N), (int64_t)1);
+    return DC_MAX(DC_MIN(rows, most_rows(part)), (int64_t)1);
 }
 
 static dc_status take_scratch(ring *r)
@@ -212,10 +220,7 @@ out:
 /* Blocks of the rank that has most; equal on all ranks. */
 static int64_t rounds_of(const ring *r)
 {
-    int64_t most = 0;
-    const dc_part *part = r->rows->part;
-    for (int owner = 0; owner < part->P; owner++) most = DC_MAX(most, dc_part_rank_rows(part, owner));
-    return (most + r->capacity - 1) / r->capacity;
+    return (most_rows(r->rows->part) + r->capacity - 1) / r->capacity;
 }
 
 static dc_status search(dc_comm *comm, ring *r)
