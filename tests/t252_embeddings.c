@@ -126,6 +126,8 @@ static void test_names(void)
         {"builtin:embeddings,rows=1e13", "to 1000000000000"},
         {"builtin:embeddings,width=3", "from 4 to 65536"},
         {"builtin:embeddings,duplicates=1", "from 0 to 0.9"},
+        {"builtin:embeddings,rows=7,width=8,rows=9", "rows is given twice"},
+        {"builtin:embeddings,type=float16,type=float32", "type is given twice"},
         {"builtin:embeddings,duplicate=.1", "did you mean 'duplicates'?"},
         {"builtin:embeddings,type=float64", "neither float16 nor float32"},
         {"builtin:embeddings,\033[31m=1", "'?[31m' is no setting"},

@@ -121,6 +121,23 @@ is "$(py '
 a, b = h5py.File("fit-sparse/run.h5"), h5py.File("p.h5")
 print([a[n][:].tobytes() == b[n][:].tobytes() for n in ("labels", "confidence", "embedding")])')" "[True, True, True]" "predict gives its rows their bits"
 
+# A trained method on ranks without rows of their own, and a sweep over numbers of clusters for one.
+few=(fit.yaml --input.data=thin.h5ad --input.rows=7 --input.components=3 --cluster.clusters=2 --pretrain.batch=4 --cluster.batch=4)
+sweep=(fit.yaml --input.data=thin.h5ad --clusters=2..4 --sweep.sample=200)
+run 1 1 fit "${few[@]}" --run.output=few
+expect_exit 0 "a network on 7 sparse rows, reduced"
+run 5 1 fit "${few[@]}" --run.output=few-elsewhere
+run 0 1 compare few/run.h5 few-elsewhere/run.h5
+expect_exit 0 "has the same bits on 5 ranks"
+run 1 2 sweep-k "${sweep[@]}" --run.output=sweep
+expect_exit 0 "sweep-k on sparse rows, reduced"
+expect_out '^RESULT .*clusters=3' "finds the clusters"
+run 3 1 sweep-k "${sweep[@]}" --run.output=sweep-elsewhere
+run 0 1 compare sweep/run.h5 sweep-elsewhere/run.h5
+expect_exit 0 "with the same bits on 3 ranks"
+run 2 1 predict --force --model=sweep/run.h5 --input=thin.h5ad --output=p.h5
+is "$(py 'print((h5py.File("p.h5")["labels"][:] == h5py.File("sweep/run.h5")["labels"][:]).all())')" "True" "predict gives its rows their labels"
+
 for verb in info check; do
     run 0 1 $verb good/run.h5
     expect_exit 0 "$verb"

@@ -3,6 +3,7 @@
 #include <omp.h>
 
 #include "../src/cluster/lanes.h"
+#include "../src/cluster/softassign_impl.h"
 #include "check.h"
 #include "dcmpi/cluster.h"
 #include "golden/golden.h"
@@ -61,6 +62,8 @@ static void against_twin(void)
     CHECK_NEAR(worst_against_twin(100, 10, 10, 0.01, 3), 0, 2e-7);
     CHECK_NEAR(worst_against_twin(100, 10, 10, 1e6, 0.3), 0, 2e-7);
     CHECK_NEAR(worst_against_twin(100, 10, 10, 1, 1e12), 0, 2e-7);
+    CHECK_NEAR(worst_against_twin(40, DC_SOFT_KEPT, 5, 1, 1), 0, 2e-7);
+    CHECK_NEAR(worst_against_twin(40, DC_SOFT_KEPT + 1, 5, 1, 1), 0, 2e-7);
 }
 
 static void golden(const char *alpha_name, const char *q_name)

@@ -2,6 +2,7 @@
  * invariance, parts of a batch, threads and ranks in a step, extremes. Seed 1. ranks: 1 3 */
 #include <omp.h>
 
+#include "../src/cluster/softassign_impl.h"
 #include "check.h"
 #include "dcmpi/cluster.h"
 #include "golden/golden.h"
@@ -328,6 +329,7 @@ int main(void)
     finite_differences(7, 4, 3, 1.7);
     finite_differences(17, 10, 10, 1);
     finite_differences(3, 66, 65, 1.7);
+    finite_differences(3, DC_SOFT_KEPT + 1, 2, 1);
     translation();
     golden("a1");
     golden("a17");

@@ -189,7 +189,7 @@ static void decide_all(const dc_km_tiles *t, const race *r, dc_km_scratch *s, co
     int32_t label[DC_SOFT_LANES];
     for (int64_t l = 0; l < n; l++)
         memcpy(s->doubtful + l * t->d, tile->x + index[l] * t->d, (size_t)t->d * sizeof *s->doubtful);
-    dc_soft_nearest(s->doubtful, n, r->centers->at + r->first * t->d, r->K, t->d, distance, label);
+    dc_soft_nearest(s->doubtful, n, r->centers->at + r->first * t->d, r->K, t->d, distance, label, NULL);
     for (int64_t l = 0; l < n; l++) s->label[index[l]] = label[l];
 }
 

@@ -34,13 +34,15 @@ void dc_soft_distances(const float *Z, int64_t n, const float *M, int64_t k0, in
 }
 
 void dc_soft_nearest(const float *Z, int64_t n, const float *M, int64_t K, int64_t L, dc_soft_lane distance,
-                     int32_t label[DC_SOFT_LANES])
+                     int32_t label[DC_SOFT_LANES], dc_soft_lane *kept)
 {
-    dc_soft_lane d[DC_SOFT_CENTERS];
+    dc_soft_lane room[DC_SOFT_CENTERS];
+    const bool keeps = kept && K <= DC_SOFT_KEPT;
     for (int l = 0; l < DC_SOFT_LANES; l++) distance[l] = INFINITY;
     memset(label, 0, DC_SOFT_LANES * sizeof *label);
     for (int64_t k0 = 0; k0 < K; k0 += DC_SOFT_CENTERS) {
         const int64_t m = DC_MIN(K - k0, (int64_t)DC_SOFT_CENTERS);
+        dc_soft_lane *d = keeps ? kept + k0 : room;
         dc_soft_distances(Z, n, M, k0, m, L, d);
         for (int64_t k = 0; k < m; k++) {
             for (int l = 0; l < DC_SOFT_LANES; l++) {
@@ -52,6 +54,14 @@ void dc_soft_nearest(const float *Z, int64_t n, const float *M, int64_t K, int64
     }
 }
 
+const dc_soft_lane *dc_soft_again(const float *Z, int64_t n, const float *M, int64_t K, int64_t k0, int64_t m,
+                                  int64_t L, const dc_soft_lane *kept, dc_soft_lane *d)
+{
+    if (K <= DC_SOFT_KEPT) return kept + k0;
+    dc_soft_distances(Z, n, M, k0, m, L, d);
+    return d;
+}
+
 void dc_nearest(const float *X, const float *M, int64_t n, int64_t K, int64_t d, int32_t *label)
 {
 #pragma omp parallel for schedule(dynamic, 16)
@@ -59,7 +69,7 @@ void dc_nearest(const float *X, const float *M, int64_t n, int64_t K, int64_t d,
         dc_soft_lane distance;
         int32_t nearest[DC_SOFT_LANES];
         const int64_t m = DC_MIN(n - i, (int64_t)DC_SOFT_LANES);
-        dc_soft_nearest(X + i * d, m, M, K, d, distance, nearest);
+        dc_soft_nearest(X + i * d, m, M, K, d, distance, nearest, NULL);
         memcpy(label + i, nearest, (size_t)m * sizeof *label);
     }
 }

@@ -50,14 +50,14 @@ static float *factors_of(const student *a, int64_t i)
  * exponents of row l to sum[l]. */
 static void weigh(const student *a, int64_t i, int64_t n, double *sum)
 {
-    dc_soft_lane least, d[DC_SOFT_CENTERS];
+    dc_soft_lane least, room[DC_SOFT_CENTERS], kept[DC_SOFT_KEPT];
     int32_t nearest[DC_SOFT_LANES];
     const double half = (a->alpha + 1) / 2;
-    dc_soft_nearest(a->z + i * a->L, n, a->M, a->K, a->L, least, nearest);
+    dc_soft_nearest(a->z + i * a->L, n, a->M, a->K, a->L, least, nearest, kept);
     for (int l = 0; l < DC_SOFT_LANES; l++) least[l] = half * dc_lane_log1p(least[l] / a->alpha);
     for (int64_t k0 = 0; k0 < a->K; k0 += DC_SOFT_CENTERS) {
         const int64_t m = DC_MIN(a->K - k0, (int64_t)DC_SOFT_CENTERS);
-        dc_soft_distances(a->z + i * a->L, n, a->M, k0, m, a->L, d);
+        const dc_soft_lane *d = dc_soft_again(a->z + i * a->L, n, a->M, a->K, k0, m, a->L, kept, room);
         for (int64_t k = 0; k < m; k++) {
             dc_soft_lane u, w;
             for (int l = 0; l < DC_SOFT_LANES; l++) {

@@ -8,6 +8,9 @@
  * DC_SOFT_COLUMNS components at a time. So the buffers fit on the stack for any K and L, and a row's result does not
  * depend on its lane. */
 enum { DC_SOFT_LANES = 16, DC_SOFT_CENTERS = 64, DC_SOFT_COLUMNS = 64, DC_SOFT_TILE = 256 };
+/* Distances of a group to so many centres are kept on the stack (128 KiB) where they are needed twice; to more they are
+ * computed twice. */
+enum { DC_SOFT_KEPT = 1024 };
 
 typedef double dc_soft_lane[DC_SOFT_LANES];
 
@@ -18,9 +21,13 @@ void dc_soft_add_squares(const dc_soft_lane *z, const float *mu, int64_t width, 
 /* d[k][l] = squared distance of row l, l < n <= LANES, to centre k0 + k, k < m <= CENTERS. */
 void dc_soft_distances(const float *Z, int64_t n, const float *M, int64_t k0, int64_t m, int64_t L, dc_soft_lane *d);
 /* For each l < DC_SOFT_LANES sets label[l] to the nearest of all K centres (the lowest of them in a tie) and
- * distance[l] to the squared distance to it. All labels of the soft assignment come from this function. */
+ * distance[l] to the squared distance to it. All labels of the soft assignment come from this function. kept [K], if K
+ * is at most DC_SOFT_KEPT: all distances; may be NULL. */
 void dc_soft_nearest(const float *Z, int64_t n, const float *M, int64_t K, int64_t L, dc_soft_lane distance,
-                     int32_t label[DC_SOFT_LANES]);
+                     int32_t label[DC_SOFT_LANES], dc_soft_lane *kept);
+/* The distances to centres [k0, k0 + m): those that dc_soft_nearest() has kept, or computed into d. */
+const dc_soft_lane *dc_soft_again(const float *Z, int64_t n, const float *M, int64_t K, int64_t k0, int64_t m,
+                                  int64_t L, const dc_soft_lane *kept, dc_soft_lane *d);
 /* dc_softassign(), but in the calling thread alone. */
 void dc_softassign_rows(const float *Z, const float *M, int64_t n, int64_t K, int64_t L, double alpha, float *q,
                         int32_t *label);

@@ -14,7 +14,7 @@
 #include <math.h>
 #include <omp.h>
 
-/* Sets e[k][l] = exp(least[l] - (a+1)/2 log1p(d[k][l]/a)) and adds it to sum[l]. */
+/* Sets e[k][l] = exp(least[l] - (a+1)/2 log1p(d[k][l]/a)) and adds it to sum[l]; e may be d. */
 static void add_terms(const dc_soft_lane *d, int64_t m, double alpha, const dc_soft_lane least, dc_soft_lane *e,
                       double *restrict sum)
 {
@@ -31,15 +31,14 @@ static void add_terms(const dc_soft_lane *d, int64_t m, double alpha, const dc_s
 static void softassign_group(const float *Z, const float *M, int64_t n, int64_t K, int64_t L, double alpha, float *q,
                              int32_t label[DC_SOFT_LANES])
 {
-    dc_soft_lane least, sum = {0}, d[DC_SOFT_CENTERS];
-    dc_soft_nearest(Z, n, M, K, L, least, label);
+    dc_soft_lane least, sum = {0}, e[DC_SOFT_CENTERS], kept[DC_SOFT_KEPT];
+    dc_soft_nearest(Z, n, M, K, L, least, label, kept);
     for (int l = 0; l < DC_SOFT_LANES; l++) least[l] = (alpha + 1) / 2 * dc_lane_log1p(least[l] / alpha);
     for (int64_t k0 = 0; k0 < K; k0 += DC_SOFT_CENTERS) {
         const int64_t m = DC_MIN(K - k0, (int64_t)DC_SOFT_CENTERS);
-        dc_soft_distances(Z, n, M, k0, m, L, d);
-        add_terms(d, m, alpha, least, d, sum);
+        add_terms(dc_soft_again(Z, n, M, K, k0, m, L, kept, e), m, alpha, least, e, sum);
         for (int64_t l = 0; l < n; l++)
-            for (int64_t k = 0; k < m; k++) q[l * K + k0 + k] = (float)d[k][l];
+            for (int64_t k = 0; k < m; k++) q[l * K + k0 + k] = (float)e[k][l];
     }
     for (int64_t l = 0; l < n; l++)
         for (int64_t k = 0; k < K; k++) q[l * K + k] = (float)((double)q[l * K + k] / sum[l]);

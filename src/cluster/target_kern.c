@@ -27,9 +27,14 @@ static double divisor(dc_target_kind kind, double f, dc_gidx N)
 /* What the terms of one row are divided by, so that they sum to 1. */
 static double sum_of_row(dc_target_kind kind, const float *q, const double *f, int64_t K, dc_gidx N)
 {
-    double sum = 0;
+    double sum = 0, term[DC_SOFT_CENTERS];
     const bool square = kind == DC_TARGET_SQUARE;
-    for (int64_t k = 0; k < K; k++) sum += (square ? (double)q[k] : 1) * (double)q[k] / divisor(kind, f[k], N);
+    for (int64_t k0 = 0; k0 < K; k0 += DC_SOFT_CENTERS) {
+        const int64_t m = DC_MIN(K - k0, (int64_t)DC_SOFT_CENTERS);
+        for (int64_t k = 0; k < m; k++)
+            term[k] = (square ? (double)q[k0 + k] : 1) * (double)q[k0 + k] / divisor(kind, f[k0 + k], N);
+        for (int64_t k = 0; k < m; k++) sum += term[k];
+    }
     return sum;
 }
 

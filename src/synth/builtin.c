@@ -96,14 +96,23 @@ static bool set_number(size_t i, const char *value, dc_builtin *b, char *why)
     return true;
 }
 
-static bool set(const char *key, const char *value, dc_builtin *b, char *why)
+/* given: settings so far, a bit each. */
+static bool is_first(size_t i, const char *key, unsigned *given, char *why)
+{
+    if (*given >> i & 1) return fail(why, "%s is given twice", key);
+    *given |= 1U << i;
+    return true;
+}
+
+static bool set(const char *key, const char *value, unsigned *given, dc_builtin *b, char *why)
 {
     const char *names[NAMES_MAX];
     int n = 0;
-    if (b->kind == DC_DATA_EMBEDDINGS && strcmp(key, TYPE) == 0) return set_type(value, b, why);
+    if (b->kind == DC_DATA_EMBEDDINGS && strcmp(key, TYPE) == 0)
+        return is_first(DC_COUNT_OF(settings), key, given, why) && set_type(value, b, why);
     for (size_t i = 0; i < DC_COUNT_OF(settings); i++) {
         if (settings[i].kind != ALL_KINDS && settings[i].kind != (int)b->kind) continue;
-        if (strcmp(key, settings[i].name) == 0) return set_number(i, value, b, why);
+        if (strcmp(key, settings[i].name) == 0) return is_first(i, key, given, why) && set_number(i, value, b, why);
         names[n++] = settings[i].name;
     }
     if (b->kind == DC_DATA_EMBEDDINGS) names[n++] = TYPE;
@@ -126,6 +135,7 @@ static bool take_word(const char **p, char word[WORD_MAX], char *why)
 bool dc_builtin_parse(const char *name, dc_builtin *b, char *why)
 {
     char word[WORD_MAX];
+    unsigned given = 0;
     const char *p = name;
     if (!take_word(&p, word, why) || !find_kind(word, b, why)) return false;
     while (*p++ == ',') {
@@ -133,7 +143,7 @@ bool dc_builtin_parse(const char *name, dc_builtin *b, char *why)
         char *value = strchr(word, '=');
         if (!value) return fail(why, "'%s' is not KEY=VALUE", word);
         *value++ = '\0';
-        if (!set(word, value, b, why)) return false;
+        if (!set(word, value, &given, b, why)) return false;
     }
     return true;
 }
