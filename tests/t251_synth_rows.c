@@ -22,7 +22,8 @@ static void test_order(void)
     uint8_t again[DC_GLYPH_PIXELS];
     int differ = 0;
     for (int i = ROWS - 1; i >= 0; i -= 7)
-        differ += dc_glyph_row(1, i, again) != class_of[i] || dc_glyph_class(1, i) != class_of[i] || memcmp(again, image[i], sizeof again) != 0;
+        differ += dc_glyph_row(1, i, again) != class_of[i] || dc_glyph_class(1, i) != class_of[i] ||
+                  memcmp(again, image[i], sizeof again) != 0;
     CHECK_INT(differ, 0);
 }
 
