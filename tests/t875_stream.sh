@@ -55,7 +55,7 @@ args=("${shorter[@]}" "$stream")
 continue_from finetune 23
 
 # Built-in rows are made again in each pass.
-made=(kmeans --input.data=builtin:embeddings,rows=5000,clusters=9 --input.scale=standard --cluster.clusters=9 --output.rows=full)
+made=(kmeans "--input.data=builtin:embeddings,rows=5000,clusters=9" --input.scale=standard --cluster.clusters=9 --output.rows=full)
 run 1 1 "${made[@]}" --run.output=made $memory
 expect_exit 0 "built-in rows in memory"
 run 2 1 "${made[@]}" --run.output=again $stream
