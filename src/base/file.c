@@ -153,9 +153,7 @@ dc_file_state dc_file_state_from(const struct stat *s)
                            .inode = (uint64_t)s->st_ino,
                            .bytes = (int64_t)s->st_size,
                            .changed_s = (int64_t)s->st_mtim.tv_sec,
-                           .changed_ns = (int64_t)s->st_mtim.tv_nsec,
-                           .status_s = (int64_t)s->st_ctim.tv_sec,
-                           .status_ns = (int64_t)s->st_ctim.tv_nsec};
+                           .changed_ns = (int64_t)s->st_mtim.tv_nsec};
 }
 
 bool dc_file_look(int fd, dc_file_state *state)
@@ -190,23 +188,12 @@ dc_status dc_file_state_of(int fd, const char *path, dc_file_state *state)
     return dc_file_look(fd, state) ? DC_OK : fail("look at", path, errno);
 }
 
-void dc_file_take_own(dc_file_state *then, const dc_file_state *now)
-{
-    then->device = now->device;
-    then->inode = now->inode;
-    then->status_s = now->status_s;
-    then->status_ns = now->status_ns;
-}
-
 const char *dc_file_change(const dc_file_state *then, const dc_file_state *now)
 {
-    const bool known = then->status_s != 0 && now->status_s != 0;
-    if (then->device != now->device || then->inode != now->inode) return "another file has its name now";
-    if (then->bytes != now->bytes) return "it has another length";
-    if (then->changed_s != now->changed_s || then->changed_ns != now->changed_ns) return "somebody wrote to it";
-    if (known && (then->status_s != now->status_s || then->status_ns != now->status_ns))
-        return "somebody wrote to it and set its time back, or changed its owner, rights or links";
-    return NULL;
+    return then->device != now->device || then->inode != now->inode                   ? "another file has its name now"
+           : then->bytes != now->bytes                                                ? "it has another length"
+           : then->changed_s != now->changed_s || then->changed_ns != now->changed_ns ? "somebody wrote to it"
+                                                                                      : NULL;
 }
 
 static dc_status compare_states(const char *path, const dc_file_state *then, const dc_file_state *now, dc_status code)
@@ -219,11 +206,9 @@ static dc_status compare_states(const char *path, const dc_file_state *then, con
 
 dc_status dc_file_unchanged_fd(int fd, const char *path, const dc_file_state *then, dc_status code)
 {
-    dc_file_state now, before = *then;
+    dc_file_state now;
     const dc_status st = dc_file_state_of(fd, path, &now);
-    before.status_s = now.status_s;
-    before.status_ns = now.status_ns;
-    return st == DC_OK ? compare_states(path, &before, &now, code) : st;
+    return st == DC_OK ? compare_states(path, then, &now, code) : st;
 }
 
 dc_status dc_file_unchanged(const char *path, const dc_file_state *then, dc_status code)
@@ -232,10 +217,9 @@ dc_status dc_file_unchanged(const char *path, const dc_file_state *then, dc_stat
     if (fd < 0)
         return DC_FAIL(code, "%s changed while it was read: %s; start again when it is complete", path,
                        strerror(errno));
-    dc_file_state now;
-    const dc_status st = dc_file_state_of(fd, path, &now);
+    const dc_status st = dc_file_unchanged_fd(fd, path, then, code);
     close(fd);
-    return st == DC_OK ? compare_states(path, then, &now, code) : st;
+    return st;
 }
 
 int64_t dc_file_written(FILE *f)

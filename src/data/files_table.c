@@ -283,11 +283,10 @@ void dc_files_take_table(dc_files *files, const char *path)
             const entry wanted = {.path = dc_files_path(files, i), .dataset = dc_files_dataset(files, i)};
             const entry *e = bsearch(&wanted, t.file, t.n, sizeof wanted, compare_names);
             if (!e || dc_file_change(&e->facts.piece.state, &f->piece.state)) continue;
-            const dc_store_piece here = f->piece;
+            const dc_store_piece names = f->piece;
             *f = e->facts;
-            f->piece.path = here.path;
-            f->piece.dataset = here.dataset;
-            f->piece.state = here.state;
+            f->piece.path = names.path;
+            f->piece.dataset = names.dataset;
         }
     }
     release(&t);

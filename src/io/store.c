@@ -90,7 +90,8 @@ dc_status dc_store_create(const dc_store_piece *piece, size_t n, const char *nam
     memcpy(s->names, names, name_bytes);
     for (size_t i = 0; i < n; i++) {
         s->piece[i] = piece[i];
-        s->piece[i].state.inode = 0; /* until the file is first opened here */
+        /* Nodes number devices, and some file systems files, in their own way: taken when a file is first opened. */
+        s->piece[i].state.device = s->piece[i].state.inode = 0;
         s->first[i + 1] = s->first[i] + piece[i].rows;
     }
     *out = s;
@@ -222,7 +223,7 @@ static void open_piece(dc_store *s, size_t i, slot *one)
     } else if (one->fd < 0 || !dc_file_look(one->fd, &now)) {
         keep(s, DC_ERR_IO, "cannot open %s: %s", path_of(s, i), strerror(errno));
     } else {
-        if (then->inode == 0) dc_file_take_own(then, &now);
+        if (then->inode == 0) then->device = now.device, then->inode = now.inode;
         const char *change = dc_file_change(then, &now);
         one->looked_s = dc_clock_now_s();
         one->ahead = reads_ahead(s, now.device);
