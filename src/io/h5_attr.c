@@ -116,9 +116,10 @@ bool dc_h5_has_attr(dc_h5 *h5, const char *object, const char *attr)
 {
     if (dc_h5_link_kind(h5->file, object) != 1) return false;
     const hid_t id = H5Oopen(h5->file, object, H5P_DEFAULT);
-    const bool has = id >= 0 && H5Aexists(id, attr) > 0;
+    const htri_t has = id >= 0 ? H5Aexists(id, attr) : -1;
+    if (has < 0) dc_h5_note_failure();
     dc_h5_drop(id);
-    return has;
+    return has > 0;
 }
 
 static dc_status open_attr(dc_h5 *h5, const char *object_name, const char *name, hid_t *attr)
@@ -127,6 +128,7 @@ static dc_status open_attr(dc_h5 *h5, const char *object_name, const char *name,
     dc_status st = dc_h5_open_object(h5, object_name, &object);
     if (st != DC_OK) return st;
     *attr = H5Aopen(object, name, H5P_DEFAULT);
+    if (*attr < 0) dc_h5_note_failure();
     if (*attr < 0) st = DC_FAIL(DC_ERR_FORMAT, "%s: '%s' has no attribute '%s'", h5->path, object_name, name);
     dc_h5_drop(object);
     return st;

@@ -59,6 +59,7 @@ static void look(failure *f)
 const char *dc_h5_error(void)
 {
     look(&last);
+    dc_h5_note_failure();
     return last.text;
 }
 
@@ -81,16 +82,13 @@ dc_status dc_h5_read_error(void)
     return last.system ? DC_ERR_IO : DC_ERR_FORMAT;
 }
 
-/* The library calls this whenever a call fails, also one whose failure only means that something is not there. */
-static herr_t count_refused(hid_t stack, void *ctx)
+void dc_h5_note_failure(void)
 {
     failure f;
-    (void)stack, (void)ctx;
     look(&f);
-    if (!f.system) return 0;
+    if (!f.system) return;
     refused_calls++;
     refused = f;
-    return 0;
 }
 
 int dc_h5_refused_calls(void)
@@ -108,7 +106,7 @@ dc_status dc_h5_read_status(const dc_h5 *h5, dc_status st)
 
 void dc_h5_setup(void)
 {
-    H5Eset_auto2(H5E_DEFAULT, count_refused, NULL);
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     H5PLset_loading_state(0);
 }
 
@@ -215,7 +213,10 @@ int dc_h5_link_kind(hid_t file, const char *name)
         const char separator = prefix[end];
         prefix[end] = '\0';
         H5L_info_t link;
-        if (H5Lget_info(file, prefix, &link, H5P_DEFAULT) < 0) return 0;
+        if (H5Lget_info(file, prefix, &link, H5P_DEFAULT) < 0) {
+            dc_h5_note_failure();
+            return 0;
+        }
         if (link.type != H5L_TYPE_HARD) return -1;
         prefix[end] = separator;
     }

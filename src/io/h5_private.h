@@ -17,7 +17,7 @@ struct dc_h5 {
     int refused_calls; /* dc_h5_refused_calls() then */
 };
 
-/* Silences the error stack, counts calls that the operating system refuses, and turns off filter plugins. Cheap; called
+/* Silences the error stack and turns off filter plugins. Cheap; called
  * by every function that opens a file, because the library forgets its settings when MPI ends. */
 void dc_h5_setup(void);
 /* The innermost message of the last failed HDF5 call. Ask before the next HDF5 call; the text is valid until the next
@@ -27,8 +27,10 @@ const char *dc_h5_error(void);
  * Ask before the next HDF5 call. */
 dc_status dc_h5_read_error(void);
 
-/* How many calls have failed because the operating system refused to read or write. */
+/* How many calls have failed because the operating system refused to read or write. note_failure: call it, before the
+ * next HDF5 call, after one whose failure may only mean that something is not there; dc_h5_error() does so, too. */
 int dc_h5_refused_calls(void);
+void dc_h5_note_failure(void);
 
 /* Advice for an error message about something that could not be opened; begins with "; ". */
 const char *dc_h5_advice(const char *error);
