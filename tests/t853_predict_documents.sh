@@ -40,10 +40,16 @@ ok "no file of rows is left" test -z "$(ls ./*rows.h5* 2>/dev/null)"
 sed -E 's/"(id|topic)": [^,]*, //g' all.jsonl >bare.jsonl
 run 0 1 predict --model=r/run.h5 --input=bare.jsonl --output=bare.h5
 expect_exit 0 "new documents without labels and ids"
-expect_out "NOTE .*bare.jsonl: has no column 'topic', from which the labels were taken in training: no labels; --label-column names" "it says that"
+expect_out "NOTE .*: no document has a key 'topic': no labels" "it says that"
 expect_out "NOTE .*bare.jsonl: has no column 'id', from which the ids were taken" "of both"
 is "$(py "a, b = (h5py.File(n) for n in ('one.h5', 'bare.h5')); print((a['labels'][:] == b['labels'][:]).all(), 'ids' in b, 'metrics' in b)")" \
     "True False False" "the clusters are the same"
+printf '%s\n' '[bare.jsonl, all.jsonl]' '["docs 4.jsonl", all.jsonl]' >inputs
+while read -r list; do
+    run 0 1 predict --model=r/run.h5 --input="$list" --output=late.h5 --force
+    expect_exit 0 "labels that the first document, or the first file, does not have: $list"
+    expect_out "RESULT  rows=[36]00 acc=1.000" "those of the others are taken"
+done <inputs
 cut -d '"' -f 4 bare.jsonl >lines.txt
 run 0 1 predict --model=r/run.h5 --input=lines.txt --text-column=line --output=lines.h5
 expect_exit 0 "of one document per line"

@@ -62,6 +62,11 @@ each_read 1 2 rows.npy $kmeans --input.data=rows.npy
 # shellcheck disable=SC2086
 each_read 2 3 two.h5 $kmeans "--input.data=[one.h5,two.h5]"
 
+printf '{"text": "%s", "label": "%s"}\n' "apple pear" fruit "bus car" ride "pear apple" fruit "car bus" ride >texts.jsonl
+run_cmd "$dcmpi" convert texts.jsonl texts.h5 --text-column=text --label-column=label
+run_cmd "$dcmpi" kmeans --cluster.clusters=2 --input.data=texts.h5 --run.output=model
+each_read 1 2 texts.jsonl predict --model=model/run.h5 --input=texts.jsonl --output=out.h5
+
 # In the rows of the last of two ranks.
 for file in large chunks; do
     rm -rf km

@@ -84,6 +84,7 @@ typedef struct {
     const dc_vectorizer *vectorizer; /* how documents become rows; used by dc_convert_text() only */
     const char *vocabulary; /* documents: file with the vocabulary and the options to use, NULL: found in the inputs */
     const char *options;    /* what determines the content besides the inputs, as in recipe.h; NULL: nothing */
+    bool labels_may_lack;   /* documents: no error if no document has the key of the labels; there are none then */
     int keep_text;          /* documents: characters of each that are stored; at most DC_CONVERT_MAX_EXCERPT, 0: none */
     uint64_t max_input_bytes; /* refuse inputs that expand beyond this; 0: no limit */
     int64_t *documents;       /* documents: [n_inputs] zeros, set to how many each input has; NULL: not wanted */
@@ -118,9 +119,16 @@ DC_CHECKED dc_status dc_convert(const dc_convert_config *cfg, dc_convert_result 
 #define DC_CONVERT_TEXT_BYTES (0.9 * 0x1p30)
 DC_CHECKED dc_status dc_convert_text(dc_comm *comm, const dc_convert_config *cfg, dc_convert_result *result);
 
-/* Whether the first document of the file has this column, besides that of the text; true if nothing can be said of it,
- * because the file is empty. Serial; a file that cannot be read has none. */
-bool dc_convert_has_column(const char *path, const char *text_column, const char *column);
+/* Where documents have a column besides that of the text. */
+typedef enum {
+    DC_COLUMN_UNKNOWN, /* the file has no documents, or what is wrong with it is for dc_convert_text() to say */
+    DC_COLUMN_THERE,
+    DC_COLUMN_NOWHERE,  /* it is no column of the table */
+    DC_COLUMN_NOT_FIRST /* the first of the JSON lines has no such key; others may have it */
+} dc_column_place;
+/* Looks at the beginning of the file. Serial. Errors: DC_ERR_IO, DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_convert_find_column(const char *path, const char *text_column, const char *column,
+                                            dc_column_place *place);
 
 /* The columns of the documents from which a vocabulary was made, and how: the value of `key` in the attribute
  * `vectorizer` of a data file or result, in out[cap]; "" if there is none. Serial. Errors: DC_ERR_IO, DC_ERR_FORMAT. */

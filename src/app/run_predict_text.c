@@ -80,16 +80,28 @@ static dc_status judge(const dc_files *files, const char *option, bool *text)
     return DC_OK;
 }
 
+typedef struct {
+    const char *given, *option, *what; /* given: by the user; NULL: as in training */
+    bool in_all;                       /* all documents must have it */
+} optional_column;
+
 /* A column of the training that the user does not ask for, and that these documents lack, is left out. */
-static void drop_if_missing(const dc_prediction *p, const char *given, const char *text_column, const char *option,
-                            const char *what, char column[DC_PATH_MAX])
+static dc_status drop_if_missing(const dc_prediction *p, const optional_column *o, const char *text_column,
+                                 char column[DC_PATH_MAX])
 {
-    const char *first = dc_files_path(p->documents, 0);
-    if (given || !column[0] || strcmp(column, "none") == 0 || strcmp(text_column, "file") == 0) return;
-    if (dc_convert_has_column(first, text_column, column)) return;
-    dc_log_note("%s: has no column '%s', from which the %s were taken in training: no %s; %s names another", first,
-                column, what, what, option);
+    const char *path = NULL;
+    dc_column_place place = DC_COLUMN_UNKNOWN;
+    if (o->given || !column[0] || strcmp(column, "none") == 0 || strcmp(text_column, "file") == 0) return DC_OK;
+    for (size_t i = 0; place == DC_COLUMN_UNKNOWN && i < p->documents->n; i++) {
+        path = dc_files_path(p->documents, i);
+        const dc_status st = dc_convert_find_column(path, text_column, column, &place);
+        if (st != DC_OK) return st;
+    }
+    if (place != DC_COLUMN_NOWHERE && (place != DC_COLUMN_NOT_FIRST || !o->in_all)) return DC_OK;
+    dc_log_note("%s: has no column '%s', from which the %s were taken in training: no %s; %s names another", path,
+                column, o->what, o->what, o->option);
     column[0] = '\0';
+    return DC_OK;
 }
 
 /* Whether the input is documents: the model was made of documents, and the input is no file of rows. */
@@ -114,8 +126,10 @@ static dc_status look(dc_prediction *p, document_columns *found)
     if (!found->text) goto out;
     p->documents->plain = p->documents->n == 1;
     DC_TRY(dc_data_files_refuse(p->documents, p->claim.path));
-    drop_if_missing(p, p->label_column, found->text_column, "--label-column", "labels", found->label_column);
-    drop_if_missing(p, p->id_column, found->text_column, "--id-column", "ids", found->id_column);
+    const optional_column label = {p->label_column, "--label-column", "labels", false},
+                          id = {p->id_column, "--id-column", "ids", true};
+    DC_TRY(drop_if_missing(p, &label, found->text_column, found->label_column));
+    DC_TRY(drop_if_missing(p, &id, found->text_column, found->id_column));
     snprintf(found->rows, sizeof found->rows, "%.*s.rows.h5", DC_PATH_MAX - 32, p->claim.path);
 out:
     if (st != DC_OK || !found->text) dc_files_destroy(&p->documents);
@@ -156,6 +170,7 @@ static dc_status convert(dc_comm *comm, dc_prediction *p, const document_columns
                                    .vocabulary = p->model,
                                    .output = p->rows,
                                    .force = true,
+                                   .labels_may_lack = !p->label_column,
                                    .max_input_bytes = UINT64_C(1) << MAX_INPUT_SHIFT,
                                    .documents = rows};
     DC_TRY(dc_convert_text(comm, &cfg, &result));

@@ -96,19 +96,32 @@ static void release(dc_corpus *c)
     dc_mem_free(&c->batch.val);
 }
 
-bool dc_convert_has_column(const char *path, const char *text_column, const char *column)
+/* Errors as those of dc_docs_open() and dc_docs_next(). */
+static dc_status find_column(const char *path, const dc_docs_options *options, dc_column_place *place)
+{
+    dc_docs d;
+    dc_doc doc;
+    bool found = false;
+    dc_status st = dc_docs_open(&d, options, path);
+    if (st == DC_ERR_USAGE) *place = DC_COLUMN_NOWHERE;
+    if (st != DC_OK) return st;
+    st = dc_docs_next(&d, &doc, &found);
+    if (st == DC_OK && found) *place = doc.has_label ? DC_COLUMN_THERE : DC_COLUMN_NOT_FIRST;
+    dc_docs_close(&d);
+    return st;
+}
+
+dc_status dc_convert_find_column(const char *path, const char *text_column, const char *column, dc_column_place *place)
 {
     const dc_table_options table = {.text_column = text_column, .label_column = column};
     const dc_docs_options options = {&table, DC_DECODE_REPLACE, 0};
-    dc_docs d;
-    dc_doc doc;
-    bool found = false, has = dc_docs_open(&d, &options, path) == DC_OK;
-    if (has) {
-        has = dc_docs_next(&d, &doc, &found) != DC_OK || !found || doc.has_label;
-        dc_docs_close(&d);
-    }
+    bool nothing;
+    *place = DC_COLUMN_UNKNOWN;
+    dc_status st = dc_stream_find_nothing(path, &nothing);
+    if (st == DC_OK && !nothing) st = find_column(path, &options, place);
+    if (st == DC_ERR_IO || st == DC_ERR_MEMORY) return st;
     dc_error_clear();
-    return has;
+    return DC_OK;
 }
 
 dc_status dc_convert_text(dc_comm *comm, const dc_convert_config *cfg, dc_convert_result *result)

@@ -112,7 +112,12 @@ static dc_status take_classes(dc_corpus *c)
 {
     dc_convert_result *r = c->result;
     if (!c->has_labels) return DC_OK;
-    if (c->met.labels == 0) return fail_no_labels(c);
+    if (c->met.labels == 0 && !c->cfg->labels_may_lack) return fail_no_labels(c);
+    if (c->met.labels == 0) {
+        dc_log_note("%s: no document has a key '%s': no labels", c->cfg->output, c->cfg->table.label_column);
+        c->has_labels = false;
+        return DC_OK;
+    }
     dc_classes_note(c->classes, c->cfg->output);
     r->n_classes = dc_classes_count(c->classes);
     r->unlabelled = dc_classes_unlabelled(c->classes);

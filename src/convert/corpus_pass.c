@@ -16,6 +16,7 @@ static dc_status look_at(dc_corpus *c, int i, bool note)
 {
     dc_docs d;
     struct stat info;
+    bool nothing;
     char shown[512];
     dc_input_share *s = &c->shares[i];
     const char *path = c->cfg->inputs[i];
@@ -27,11 +28,13 @@ static dc_status look_at(dc_corpus *c, int i, bool note)
                        "document",
                        shown, shown);
     s->whole = 1;
-    if (S_ISREG(info.st_mode) && (info.st_size == 0 || dc_stream_is_packed_nothing(path))) {
+    dc_status st = dc_stream_find_nothing(path, &nothing);
+    if (st != DC_OK) return st;
+    if (nothing) {
         if (strcmp(c->cfg->table.text_column, "file") != 0) dc_log_note("%s: is empty, it has no documents", shown);
         return DC_OK;
     }
-    dc_status st = dc_docs_open(&d, &c->docs, path);
+    st = dc_docs_open(&d, &c->docs, path);
     if (st != DC_OK) return st;
     if (note) dc_docs_note(&d);
     s->bytes = (int64_t)d.lines.stream.file_bytes;

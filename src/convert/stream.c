@@ -245,19 +245,33 @@ out:
     return st;
 }
 
-bool dc_stream_is_packed_nothing(const char *path)
+/* Errors: DC_ERR_IO, DC_ERR_MEMORY, and those of content. */
+static dc_status unpack_start(dc_stream *s, const char *path)
+{
+    dc_status st = DC_OK;
+    DC_TRY(open_regular(s, path));
+    if (s->file_bytes > PACKED_NOTHING_BYTES) return DC_OK;
+    DC_TRY(dc_mem_alloc_raw(&s->window, DC_STREAM_WINDOW_BYTES, 1, "input window"));
+    s->capacity = DC_STREAM_WINDOW_BYTES;
+    DC_TRY(dc_stream_fill(s, MAGIC_BYTES));
+    st = start_unpacking(s);
+out:
+    return st;
+}
+
+dc_status dc_stream_find_nothing(const char *path, bool *nothing)
 {
     dc_stream s = {.fd = -1, .limit = UINT64_MAX};
-    bool nothing = false;
-    if (open_regular(&s, path) == DC_OK && s.file_bytes <= PACKED_NOTHING_BYTES &&
-        dc_mem_alloc_raw(&s.window, DC_STREAM_WINDOW_BYTES, 1, "input window") == DC_OK) {
-        s.capacity = DC_STREAM_WINDOW_BYTES;
-        nothing = dc_stream_fill(&s, MAGIC_BYTES) == DC_OK && start_unpacking(&s) != DC_OK && s.unpack && s.end &&
-                  dc_stream_available(&s) == 0;
-    }
-    dc_error_clear();
+    struct stat info;
+    *nothing = stat(path, &info) == 0 && S_ISREG(info.st_mode) && info.st_size == 0;
+    if (*nothing) return DC_OK;
+    dc_printable(s.name, sizeof s.name, path, strlen(path));
+    const dc_status st = unpack_start(&s, path);
+    *nothing = st == DC_ERR_DATA && s.unpack && s.end && dc_stream_available(&s) == 0;
     dc_stream_close(&s);
-    return nothing;
+    if (st == DC_ERR_IO || st == DC_ERR_MEMORY) return st;
+    dc_error_clear();
+    return DC_OK;
 }
 
 dc_status dc_stream_open(dc_stream *s, const char *path, uint64_t limit)

@@ -39,8 +39,9 @@ typedef struct {
  * unreadable), DC_ERR_DATA (directory, FIFO, device, socket or empty file; or the name says ".gz", ".bz2", ".xz" or
  * ".zst" but the content does not). After an error nothing is held. */
 DC_CHECKED dc_status dc_stream_open(dc_stream *s, const char *path, uint64_t limit);
-/* Whether the file is whole and compressed, but of nothing. */
-bool dc_stream_is_packed_nothing(const char *path);
+/* *nothing: whether the file is regular and empty, or whole and compressed, but of nothing; false also for what
+ * dc_stream_open() refuses for its content. Errors: DC_ERR_IO, DC_ERR_MEMORY. */
+DC_CHECKED dc_status dc_stream_find_nothing(const char *path, bool *nothing);
 void dc_stream_close(dc_stream *s);
 
 /* Makes at least `want` bytes, or all that are left, visible at dc_stream_data(). The window grows if needed, but not
