@@ -92,6 +92,9 @@ none "an embedding that is not written" fit --input.data=golden.h5 --cluster.met
     --pretrain.steps=1 --output.embedding=false
 run 1 1 kmeans --input.data=wider.h5ad --input.scale=none --output.map=on "${common[@]}" --run.output=refused
 expect_error 2 "output.map = on: the components of 4200 rows of 4150 columns are those of a matrix of more than 4096" "too wide"
+run 1 1 fit --input.data=golden.h5 --cluster.method=aekm --model.hidden=[] --model.latent=4 --output.embedding=false --output.map=on \
+    "${common[@]}" --run.output=refused
+expect_error 2 "output.map = on: there is no map of an embedding that is not written" "asked for, but without the embedding"
 run 1 1 kmeans --input.data=wide.h5 --output.map=on "${common[@]}" --run.output=dry --dry-run
 expect_out "^phase +map: about" "the dry run counts its memory"
 done_testing

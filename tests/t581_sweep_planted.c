@@ -1,8 +1,9 @@
 /* A sweep over numbers of clusters finds the number that was planted, in three kinds of data: round Gaussian groups,
  * groups of unequal sizes and spreads, and cubes on a grid; on all rows and on a sample of them. The table has the same
  * bits on any number of ranks and threads, whether the rows are an array or come in pieces; figures without a sample
- * are those of the whole. Wrong numbers are refused; a number that fails is left out with its reason, but not all.
- * Fixed seeds. ranks: 1 3  ranks_long: 2 5 threads: 1 2 */
+ * are those of the whole. Wrong numbers are refused; a number that fails is left out with its reason, but not all; the
+ * reason is the same on any number of ranks; ranks that differ end the sweep. Fixed seeds. ranks: 1 3  ranks_long: 2 5
+ * threads: 1 2 */
 #include <omp.h>
 
 #include "check.h"
@@ -153,6 +154,61 @@ static void check_failure(dc_comm *comm, const problem *p)
     }
 }
 
+static dc_status fail_in_some(dc_comm *comm, const void *ctx, const dc_rows *rows, const dc_sweep_task *task,
+                              dc_sweep_fit *out)
+{
+    const dc_method_env env = {.kmeans = {.n_init = 1, .max_iter = 20, .tol = 1e-4}};
+    (void)ctx;
+    if (task->K == 4 && task->n_init > 0 && task->seed % 3 == 0)
+        return DC_FAIL(DC_ERR_NUMERIC, "seed %lld fails", (long long)task->seed);
+    if (task->K == 6 && task->n_init == 0) /* found by one rank */
+        return dc_agree(comm, rows->part->row_hi == rows->part->N ? DC_FAIL(DC_ERR_DATA, "the last row fails") : DC_OK);
+    return fit(comm, &env, rows, task, out);
+}
+
+static dc_status differ(dc_comm *comm, const void *ctx, const dc_rows *rows, const dc_sweep_task *task,
+                        dc_sweep_fit *out)
+{
+    const dc_method_env env = {.kmeans = {.n_init = 1, .max_iter = 20, .tol = 1e-4}};
+    (void)ctx;
+    const dc_status st = task->K == 4 ? dc_agree_hash(comm, (uint64_t)dc_comm_rank(comm), "centres") : DC_OK;
+    return st == DC_OK ? fit(comm, &env, rows, task, out) : st;
+}
+
+static void sweep_with(dc_comm *comm, const problem *p, const dc_sweep_method *method, dc_sweep *out, dc_status wanted)
+{
+    dc_part part;
+    const dc_sweep_config cfg = config(method, p->N);
+    CHECK_OK(dc_part_init(&part, p->N, SHARDS, dc_comm_size(comm), dc_comm_rank(comm)));
+    const dc_rows rows = {.part = &part, .d = p->d, .X = p->X + part.row_lo * p->d};
+    CHECK_OK(dc_sweep_keep(comm, &cfg, p->N, out));
+    CHECK_STATUS(dc_sweep_run(comm, &rows, &cfg, out), wanted);
+}
+
+/* Of some subsamples, which some groups of ranks cluster, and on one rank. */
+static void check_reasons(dc_comm *comm, dc_comm *alone, const problem *p)
+{
+    static dc_sweep one, all;
+    const dc_sweep_method method = {fail_in_some, NULL};
+    sweep_with(alone, p, &method, &one, DC_OK);
+    sweep_with(comm, p, &method, &all, DC_OK);
+    CHECK_TEXT_HAS(one.failure[2], "of a subsample: seed ");
+    CHECK_TEXT_HAS(one.failure[3], "the last row fails");
+    for (int t = 0; t < one.n; t++)
+        if (!CHECK(strcmp(one.failure[t], all.failure[t]) == 0)) printf("# %s\n", all.failure[t]);
+}
+
+/* After that, no failure of this process is one of a method. */
+static void check_difference(dc_comm *comm, const problem *p)
+{
+    static dc_sweep out;
+    const dc_sweep_method method = {differ, NULL};
+    if (dc_comm_size(comm) == 1) return;
+    sweep_with(comm, p, &method, &out, DC_ERR_NUMERIC);
+    CHECK_TEXT_HAS(dc_error_text(), "centres differ between ranks");
+    dc_error_clear();
+}
+
 static void check_problem(dc_comm *comm, dc_comm *alone, const problem *p)
 {
     static dc_sweep one, all;
@@ -207,7 +263,9 @@ int main(void)
     for (int i = 0; i < N_KINDS; i++) check_problem(comm, &alone, &p[i]);
     check_sample(comm, &p[1]);
     check_failure(comm, &p[2]);
+    check_reasons(comm, &alone, &p[2]);
     check_refusals();
+    check_difference(comm, &p[2]);
     CHECK(dc_mem_live_count() == held);
     return check_done_all(&comm);
 }

@@ -92,6 +92,12 @@ DC_CHECKED dc_status dc_agree(dc_comm *comm, dc_status local);
  * minority; of two equal halves, the one without rank 0 counts as the minority. One reduction of 16 bytes when all is
  * well. */
 DC_CHECKED dc_status dc_agree_hash(dc_comm *comm, uint64_t hash, const char *what);
+/* The recorded error text without the rank and host that dc_agree() puts before it: the same for every number of ranks.
+ * Local. */
+const char *dc_agree_text(void);
+/* Whether dc_agree_hash() has found a difference between this rank and others. Then no error is one of the data or the
+ * method, and nothing may go on. Local. */
+bool dc_agree_differed(void);
 
 /* ---- Start-up -------------------------------------------------------------------------------------------------- */
 

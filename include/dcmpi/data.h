@@ -284,8 +284,9 @@ DC_CHECKED dc_status dc_dataset_check_sparse(const char *path);
  * ranks than shards). */
 DC_CHECKED dc_status dc_dataset_open(dc_comm *comm, const dc_data_request *request, int shards, uint64_t seed,
                                      int64_t K, dc_dataset **out);
-/* Refuses fewer than K distinct scaled rows. Collective. Errors: DC_ERR_DATA, DC_ERR_MEMORY. */
-DC_CHECKED dc_status dc_dataset_check_distinct(dc_comm *comm, const dc_dataset *data, int64_t K);
+/* *distinct: how many of the scaled rows differ in single precision, if these are fewer than K; else K or more. Reads
+ * rows until K are found. Collective. Errors: DC_ERR_MEMORY, those of reading. */
+DC_CHECKED dc_status dc_dataset_count_distinct(dc_comm *comm, const dc_dataset *data, int64_t K, int64_t *distinct);
 /* The same for a file alone, without labels, image shape or clipping from a deck. */
 DC_CHECKED dc_status dc_dataset_load(dc_comm *comm, const char *path, dc_gidx rows, int shards, dc_scale_kind scale,
                                      uint64_t seed, int64_t K, dc_dataset **out);

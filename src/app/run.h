@@ -88,8 +88,9 @@ double dc_run_topics_bytes(const dc_config *cfg, const dc_data_header *head, con
  * DC_ERR_MEMORY, DC_STOPPED. */
 DC_CHECKED dc_status dc_run_map(dc_comm *comm, dc_job *job, const dc_rows *rows, bool embeds, dc_map_result *out);
 void dc_map_result_release(dc_map_result *map);
-/* Whether output.map = on can be done for N rows of d columns. Local. Errors: DC_ERR_USAGE. */
-DC_CHECKED dc_status dc_run_map_check(const dc_config *cfg, int64_t N, int64_t d);
+/* Whether output.map = on can be done for N rows of d columns, which are those of the embedding if there is one. Local.
+ * Errors: DC_ERR_USAGE. */
+DC_CHECKED dc_status dc_run_map_check(const dc_config *cfg, int64_t N, int64_t d, bool embeds);
 /* Memory that it takes on this rank for rows of d columns; 0: there will be no map. *held: what remains; *root: more on
  * rank 0. Local. */
 double dc_run_map_bytes(const dc_config *cfg, const dc_part *part, int64_t d, bool embeds, double *held, double *root);

@@ -70,7 +70,7 @@ static dc_status check_rows(const dc_job *job, const dc_data_header *head)
     return st == DC_OK && start && start->check_rows ? start->check_rows(&env, head->N) : st;
 }
 
-/* Refuses output.map = on of rows that are too wide. */
+/* Refuses output.map = on where there would be no map. */
 static dc_status check_map(const dc_job *job, const dc_data_header *head)
 {
     dc_net net = {0};
@@ -79,7 +79,8 @@ static dc_status check_map(const dc_job *job, const dc_data_header *head)
         const dc_status st = dc_deck_net(&job->cfg, width, &net);
         if (st != DC_OK) return st;
     }
-    return dc_run_map_check(&job->cfg, head->N, net.n_layers > 0 ? net.L : width);
+    const bool embeds = net.n_layers > 0;
+    return dc_run_map_check(&job->cfg, head->N, embeds ? net.L : width, embeds);
 }
 
 /* Refuses all of q where it would be too much. */

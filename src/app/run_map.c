@@ -15,9 +15,13 @@ static bool is_wanted(const dc_config *cfg, const dc_part *part, int64_t d, bool
     return d <= WIDEST || cfg->output.map == DC_MAP_ON;
 }
 
-dc_status dc_run_map_check(const dc_config *cfg, int64_t N, int64_t d)
+dc_status dc_run_map_check(const dc_config *cfg, int64_t N, int64_t d, bool embeds)
 {
-    if (cfg->output.map != DC_MAP_ON || dc_principal_fits(N, d)) return DC_OK;
+    if (cfg->output.map != DC_MAP_ON) return DC_OK;
+    if (embeds && !cfg->output.embedding)
+        return DC_FAIL(DC_ERR_USAGE, "output.map = on: there is no map of an embedding that is not written "
+                                     "(output.embedding = false)");
+    if (dc_principal_fits(N, d)) return DC_OK;
     return DC_FAIL(DC_ERR_USAGE,
                    "output.map = on: the components of %lld rows of %lld columns are those of a matrix of more than %d "
                    "rows, which one rank does not solve; with auto the report takes a sample",

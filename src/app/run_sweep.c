@@ -5,11 +5,14 @@
 static dc_status fit(dc_comm *comm, const void *ctx, const dc_rows *rows, const dc_sweep_task *task, dc_sweep_fit *out)
 {
     const dc_run_embedding *e = ctx;
-    const dc_dataset *d = e->model->data;
+    int64_t distinct = task->K;
     if (rows == &e->rows) { /* of a subsample, clusters may stay empty */
-        const dc_status st = dc_dataset_check_distinct(comm, d, task->K);
+        const dc_status st = dc_dataset_count_distinct(comm, e->model->data, task->K, &distinct);
         if (st != DC_OK) return st;
     }
+    if (distinct < task->K)
+        return DC_FAIL(DC_ERR_DATA, "only %lld distinct row%s in single precision", (long long)distinct,
+                       distinct == 1 ? "" : "s");
     return e->method->sweep(comm, &e->env, rows, task, out);
 }
 

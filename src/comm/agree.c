@@ -11,6 +11,8 @@
 #include "comm_priv.h"
 
 enum { WHERE_MAX = 128, SEVERITY_OF_STOP = 1 };
+static const char PREFIX[] = "[rank ", PREFIX_END[] = "] ";
+static bool differed;
 
 /* What the worst rank sends to the others. */
 typedef struct {
@@ -65,7 +67,7 @@ static void record_error_of(dc_comm *comm, int worst, dc_status local, dc_status
     const bool alike = same_everywhere(comm, text_key(local, message.text));
     dc_comm_bcast(comm, &message, sizeof message, worst);
     const bool prefixed = !alike && message.text[0] != '\0';
-    const int used = !prefixed ? 0 : snprintf(text, sizeof text, "[rank %d %s] ", worst, message.host);
+    const int used = !prefixed ? 0 : snprintf(text, sizeof text, "%s%d %s%s", PREFIX, worst, message.host, PREFIX_END);
     snprintf(text + used, sizeof text - (size_t)used, "%s", message.text);
     dc_error_set(agreed, message.where, text);
 }
@@ -78,6 +80,19 @@ dc_status dc_agree(dc_comm *comm, dc_status local)
     const dc_status agreed = status_of(key >> 32);
     if (agreed != DC_OK) record_error_of(comm, comm->size - 1 - (int)(key & INT32_MAX), local, agreed);
     return agreed;
+}
+
+const char *dc_agree_text(void)
+{
+    const char *text = dc_error_text(), *end;
+    while (strncmp(text, PREFIX, sizeof PREFIX - 1) == 0 && (end = strstr(text, PREFIX_END)))
+        text = end + sizeof PREFIX_END - 1;
+    return text;
+}
+
+bool dc_agree_differed(void)
+{
+    return differed;
 }
 
 /* The value that most ranks have; in a tie, that of the lowest rank. */
@@ -97,6 +112,7 @@ static dc_status name_odd_rank(dc_comm *comm, uint64_t hash, const char *what)
 {
     char host[DC_HOST_MAX];
     int same = 0, odd = 0;
+    differed = true;
     for (int r = 0; r < comm->size; r++) comm->per_rank[r] = 0;
     comm->per_rank[comm->rank] = (int64_t)hash;
     dc_comm_sum_i64(comm, comm->per_rank, (size_t)comm->size);

@@ -77,22 +77,15 @@ out:
     return st;
 }
 
-dc_status dc_dataset_check_distinct(dc_comm *comm, const dc_dataset *d, int64_t K)
+dc_status dc_dataset_count_distinct(dc_comm *comm, const dc_dataset *d, int64_t K, int64_t *distinct)
 {
     dc_status st = DC_OK;
     dc_u64set set = {0};
-    int64_t distinct = 0;
-    if (d->part.N < K)
-        return DC_FAIL(DC_ERR_DATA, "%s: %lld rows < %lld clusters; lower cluster.clusters or use more rows", d->source,
-                       (long long)d->part.N, (long long)K);
     DC_TRY_ALL(comm, dc_u64set_init(&set));
     DC_TRY_ALL(comm, collect_rows(d, K, &set));
-    distinct = (int64_t)set.count;
-    dc_comm_max_i64(comm, &distinct, 1);
-    if (distinct < K) DC_TRY(count_union(comm, &set, &distinct));
-    if (distinct < K)
-        st = DC_FAIL(DC_ERR_DATA, "%s: %lld distinct row%s in single precision < %lld clusters; lower cluster.clusters",
-                     d->source, (long long)distinct, distinct == 1 ? "" : "s", (long long)K);
+    *distinct = (int64_t)set.count;
+    dc_comm_max_i64(comm, distinct, 1);
+    if (*distinct < K) DC_TRY(count_union(comm, &set, distinct));
 out:
     dc_u64set_release(&set);
     return st;

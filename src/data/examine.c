@@ -10,6 +10,18 @@
 #include "pca_wide.h"
 #include "quantiles.h"
 
+static dc_status check_distinct(dc_comm *comm, const dc_dataset *d, int64_t K)
+{
+    int64_t distinct;
+    if (d->part.N < K)
+        return DC_FAIL(DC_ERR_DATA, "%s: %lld rows < %lld clusters; use fewer clusters or more rows", d->source,
+                       (long long)d->part.N, (long long)K);
+    const dc_status st = dc_dataset_count_distinct(comm, d, K, &distinct);
+    if (st != DC_OK || distinct >= K) return st;
+    return DC_FAIL(DC_ERR_DATA, "%s: %lld distinct row%s in single precision < %lld clusters; use fewer clusters",
+                   d->source, (long long)distinct, distinct == 1 ? "" : "s", (long long)K);
+}
+
 dc_status dc_data_examine(dc_comm *comm, dc_dataset *d, const dc_data_request *request, uint64_t seed, int64_t K)
 {
     dc_status st = DC_OK;
@@ -28,7 +40,7 @@ dc_status dc_data_examine(dc_comm *comm, dc_dataset *d, const dc_data_request *r
     if (!given) DC_TRY(dc_data_reduce(comm, d, request, seed));
     if (d->pca.k > 0) d->reduction_s = dc_clock_now_s() - start;
     DC_TRY(dc_data_set_norm(comm, d));
-    DC_TRY(dc_dataset_check_distinct(comm, d, K));
+    DC_TRY(check_distinct(comm, d, K));
 out:
     dc_data_stats_release(&stats);
     return st;

@@ -151,13 +151,14 @@ static double calinski(double inertia, double one, int64_t K, int64_t N)
     return ((one - inertia) / (double)(K - 1)) / (inertia / (double)(N - K));
 }
 
-/* A failure of the clustering itself is kept for the table. Returns other errors, those of reading rows among them. */
+/* A failure of the clustering itself is kept for the table. Returns other errors, those of reading rows and of ranks
+ * that differ among them. */
 static dc_status mark_failed(dc_comm *comm, dc_sweep *s, int t, const char *of, dc_status st)
 {
     if (st != DC_ERR_NUMERIC && st != DC_ERR_DATA) return st;
-    const dc_status late = dc_agree(comm, DC_OK);
-    if (late != DC_OK) return late;
-    snprintf(s->failure[t], sizeof s->failure[t], "%s%s", of, dc_error_text());
+    const dc_status other = dc_agree(comm, dc_agree_differed() ? st : DC_OK);
+    if (other != DC_OK) return other;
+    snprintf(s->failure[t], sizeof s->failure[t], "%s%s", of, dc_agree_text());
     dc_error_clear();
     for (int c = 0; c < DC_SWEEP_COLUMNS; c++) s->value[t][c] = NAN;
     dc_log_warning("%lld clusters failed, the sweep goes on without them: %s", (long long)s->K[t], s->failure[t]);
