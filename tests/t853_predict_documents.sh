@@ -44,6 +44,9 @@ expect_out "NOTE .*bare.jsonl: has no column 'topic', from which the labels were
 expect_out "NOTE .*bare.jsonl: has no column 'id', from which the ids were taken" "of both"
 is "$(py "a, b = (h5py.File(n) for n in ('one.h5', 'bare.h5')); print((a['labels'][:] == b['labels'][:]).all(), 'ids' in b, 'metrics' in b)")" \
     "True False False" "the clusters are the same"
+echo '{"body": null}' >null.jsonl
+run 0 1 predict --model=r/run.h5 --input='[bare.jsonl, null.jsonl]' --output=null.h5
+expect_out "NOTE +bare.jsonl, ... \(2 files\): texts that are null, read as empty: 1" "messages name the inputs"
 cut -d '"' -f 4 bare.jsonl >lines.txt
 run 0 1 predict --model=r/run.h5 --input=lines.txt --text-column=line --output=lines.h5
 expect_exit 0 "of one document per line"
