@@ -91,7 +91,7 @@ dc_status dc_dataset_check_distinct(dc_comm *comm, const dc_dataset *d, int64_t 
     dc_comm_max_i64(comm, &distinct, 1);
     if (distinct < K) DC_TRY(count_union(comm, &set, &distinct));
     if (distinct < K)
-        st = DC_FAIL(DC_ERR_DATA, "%s: %lld distinct row%s in single precision < %lld clusters; lower cluster.clusters",
+        st = DC_FAIL(DC_ERR_DATA, "%s: %lld distinct row%s in single precision < %lld clusters; ask for fewer",
                      d->source, (long long)distinct, distinct == 1 ? "" : "s", (long long)K);
 out:
     dc_u64set_release(&set);
