@@ -113,6 +113,8 @@ expect_out "NOTE .*labels are those of kind, as in the run" "predict takes both 
 is "$(result_value acc)" "$acc" "which score its result"
 km 1 1 oldx old.h5ad --input.label_dataset=kind
 ok "X of an old file, dense: the same labels" same twin oldx
+run 1 1 kmeans --input.data=old.h5ad --input.label_dataset=kinds --cluster.clusters=3 --run.output=wrong
+expect_error 3 "has no '/obs/kinds' for labels; it has an integer or a text for each row in /obs/kind$" "fields of obs are named"
 for scale in none standard minmax pca; do
     km 1 1 "d_$scale" dense.h5
     km 2 2 "s_$scale" a.h5ad --input.label_dataset=kind

@@ -143,6 +143,8 @@ for i in 1 2; do cp -r 10x runs/s$i; cp labels.txt runs/l$i.txt; done
 converts A.npy,A.npy "uint8 ids CELL0-1,CEL $genes labels a,b 010101010101010101010101" "folders and their labels by globs" 'runs/s?' --labels='runs/l?.txt'
 run 0 1 convert 'runs/s?' none.h5 --text-column=file
 expect_error 3 "runs/s1 is a directory; name its files" "a folder holds no documents by itself"
+run 0 1 kmeans --input.data='runs/s?' --run.output=none
+expect_error 3 "runs/s1 is a directory; .*; dcmpi convert reads folders of 10x" "folders of 10x are not data files"
 converts A.npy,A.npy "uint8 ids CELL0-1,CEL $genes" "its matrix, twice" 10x/matrix.mtx.gz 10x
 converts A.npy "uint8 ids CELL0,CELL1 names ENSG0,ENSG1,ENSG2,ENSG3,ENSG4" "old names, a prefix, cells in rows" 10x_old/P_matrix.mtx
 converts A.npy "uint8 $numbers" "ids are not wanted" rows.mtx --id-column=none

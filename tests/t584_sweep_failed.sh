@@ -56,7 +56,7 @@ expect_exit 0 "more clusters than distinct rows"
 expect_out "^ +6 failed: only 5 distinct rows in single precision$" "the table says so, without the file's name, however long"
 expect_out "suggest   5 clusters" "five of five"
 run 1 1 sweep-k --input.data=five.h5 --cluster.method=aekm "--clusters=6,7" "${common[@]}" --run.output=none
-expect_error 3 "5 distinct rows in single precision < 6 clusters" "none is possible"
+expect_error 3 "5 distinct rows in single precision < 6 clusters; use fewer clusters$" "none is possible"
 run 2 1 sweep-k --input.data=two.h5 --cluster.method=gmm --gmm.reg=0 "--clusters=30,40" "${common[@]}" --run.output=none
 expect_error 5 "each number of clusters of the sweep failed; 30: a covariance" "all fail"
 expect_no_file none/run.h5 "no result"

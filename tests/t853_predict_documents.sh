@@ -50,10 +50,26 @@ while read -r list; do
     expect_exit 0 "labels that the first document, or the first file, does not have: $list"
     expect_out "RESULT  rows=[36]00 acc=1.000" "those of the others are taken"
 done <inputs
+echo '{"body": null}' >null.jsonl
+run 0 1 predict --model=r/run.h5 --input='[bare.jsonl, null.jsonl]' --output=null.h5
+expect_out "NOTE +bare.jsonl, ... \(2 files\): texts that are null, read as empty: 1" "messages name the inputs"
 cut -d '"' -f 4 bare.jsonl >lines.txt
 run 0 1 predict --model=r/run.h5 --input=lines.txt --text-column=line --output=lines.h5
 expect_exit 0 "of one document per line"
 is "$(py "a, b = (h5py.File(n) for n in ('one.h5', 'lines.h5')); print((a['labels'][:] == b['labels'][:]).all())")" True "the same clusters"
+
+run 0 1 convert 'docs 1.jsonl.gz' 'part 1.h5' --vocabulary=all.h5 --text-column=body --label-column=topic
+run 0 1 convert 'docs 3.jsonl' 'part 3.h5' --vocabulary=all.h5 --text-column=body --label-column=topic
+run 0 1 kmeans --input.data='part [13].h5' --input.scale=none --cluster.clusters=3 --run.output=parts
+run 0 1 predict --model=parts/run.h5 --input='docs [13].jsonl*' --output=parts.h5
+expect_exit 0 "of documents, by a run on several files of rows"
+run 0 1 compare parts/run.h5 parts.h5
+expect_exit 0 "with the bits of the run"
+py "f = h5py.File('part 3.h5', 'r+'); f['var/idf'][0] *= 2"
+run 0 1 kmeans --input.data='part [13].h5' --input.scale=none --cluster.clusters=3 --run.output=parts2
+expect_out "NOTE +part 1.h5 and part 3.h5 were made of documents with other" "files with other weights are told"
+is "$(py "print([n in h5py.File('%s/run.h5' % d).attrs for d in ('parts', 'parts2') for n in ['vectorizer']])")" "[True, False]" \
+    "and their run reads no documents"
 
 refused() { # CODE REGEX WHAT ARGUMENTS
     run 0 1 predict --model=r/run.h5 --output=no.h5 "${@:4}"

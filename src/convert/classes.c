@@ -238,12 +238,12 @@ dc_status dc_classes_code(const dc_classes *c, const char *name, const char *tex
     return DC_OK;
 }
 
-void dc_classes_note(const dc_classes *c, const char *output)
+void dc_classes_note(const dc_classes *c, const char *name)
 {
     if (c->large)
         dc_log_note("%s: labels beyond 2^53 name their classes, with all their digits; classes are in the order of the "
                     "characters, not of the numbers",
-                    output);
+                    name);
 }
 
 int64_t dc_classes_count(const dc_classes *c)

@@ -32,8 +32,8 @@ DC_CHECKED dc_status dc_classes_code(const dc_classes *c, const char *name, cons
 DC_CHECKED dc_status dc_classes_pack(const dc_classes *c, char **packed, size_t *bytes);
 DC_CHECKED dc_status dc_classes_merge(dc_classes *c, const char *packed, size_t bytes);
 
-/* After dc_classes_number(): a NOTE if integers are too large to be numbers. */
-void dc_classes_note(const dc_classes *c, const char *output);
+/* After dc_classes_number(): a NOTE if integers are too large to be numbers. name: of the inputs. */
+void dc_classes_note(const dc_classes *c, const char *name);
 /* Number of classes after dc_classes_number(). */
 int64_t dc_classes_count(const dc_classes *c);
 /* Number of labels in the first pass that mean "no label". */

@@ -53,6 +53,10 @@ static dc_status prepare(dc_corpus *c)
     DC_TRY(dc_mem_alloc(&c->files, (size_t)n, sizeof *c->files, "list of inputs"));
     for (int i = 0; i < cfg->n_inputs; i++) c->files[i] = cfg->inputs[i];
     if (cfg->vocabulary) c->files[cfg->n_inputs] = cfg->vocabulary;
+    if (cfg->n_inputs == 1)
+        snprintf(c->title, sizeof c->title, "%s", cfg->inputs[0]);
+    else
+        snprintf(c->title, sizeof c->title, "%.*s, ... (%d files)", DC_PATH_MAX - 32, cfg->inputs[0], cfg->n_inputs);
     c->recipe = (dc_recipe){"convert", c->files, n, cfg->options ? cfg->options : ""};
     c->has_labels = dc_corpus_wants(cfg->table.label_column);
     c->has_ids = dc_corpus_wants(cfg->table.id_column) || (strcmp(column, "file") == 0 && !cfg->table.id_column);

@@ -38,8 +38,9 @@ typedef struct {
     dc_input_share *shares; /* [n_inputs] */
     const char **files;     /* [n_inputs], for the recipe */
     dc_recipe recipe;
-    dc_output out;          /* rank 0 */
-    char part[DC_PATH_MAX]; /* name of the output while it is written */
+    dc_output out;           /* rank 0 */
+    char part[DC_PATH_MAX];  /* name of the output while it is written */
+    char title[DC_PATH_MAX]; /* of the inputs, for messages */
     bool has_ids, has_labels;
     int at;          /* the input that is read */
     const char *now; /* its name, for messages */

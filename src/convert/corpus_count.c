@@ -114,26 +114,26 @@ static dc_status take_classes(dc_corpus *c)
     if (!c->has_labels) return DC_OK;
     if (c->met.labels == 0 && !c->cfg->labels_may_lack) return fail_no_labels(c);
     if (c->met.labels == 0) {
-        dc_log_note("%s: no document has a key '%s': no labels", c->cfg->output, c->cfg->table.label_column);
+        dc_log_note("%s: no document has a key '%s': no labels", c->title, c->cfg->table.label_column);
         c->has_labels = false;
         return DC_OK;
     }
-    dc_classes_note(c->classes, c->cfg->output);
+    dc_classes_note(c->classes, c->title);
     r->n_classes = dc_classes_count(c->classes);
     r->unlabelled = dc_classes_unlabelled(c->classes);
     r->has_labels = c->has_labels = r->n_classes > 0;
     if (!r->has_labels)
-        dc_log_note("%s: no document has a label: labels are left out", c->cfg->output);
+        dc_log_note("%s: no document has a label: labels are left out", c->title);
     else if (r->unlabelled > 0)
         dc_log_note("%s: documents without a label (empty, null, -1, or a word such as NA or ?), stored as -1: %lld",
-                    c->cfg->output, (long long)r->unlabelled);
+                    c->title, (long long)r->unlabelled);
     return DC_OK;
 }
 
 static void tell(const dc_corpus *c, int64_t too_long)
 {
     const dc_docs_counts *m = &c->met;
-    const char *name = c->cfg->output;
+    const char *name = c->title;
     if (m->blank_lines > 0) dc_log_note("%s: empty lines, skipped: %lld", name, (long long)m->blank_lines);
     if (m->nulls > 0) dc_log_note("%s: texts that are null, read as empty: %lld", name, (long long)m->nulls);
     if (m->bad_docs > 0)

@@ -232,7 +232,7 @@ out:
  * cluster. */
 static void tell_empty(const dc_corpus *c, int64_t documents)
 {
-    const char *name = c->cfg->n_inputs == 1 ? c->cfg->inputs[0] : c->cfg->output;
+    const char *name = c->title;
     if (c->empty == 0) return;
     if (c->cfg->vocabulary && c->empty > documents / 2)
         dc_log_warning(

@@ -109,9 +109,13 @@ DC_CHECKED dc_status dc_data_labels_read(dc_comm *comm, dc_data_labels *labels, 
                                          dc_data_sums *sums, int32_t *y);
 void dc_data_labels_end(dc_data_labels **labels);
 
-/* *text = names of the columns, one per line, NULL if there are none; the caller frees it. */
-DC_CHECKED dc_status dc_data_words_load(const char *path, int64_t D, const char *names, dc_data_words *words);
+/* How the rows of a file, or of many HDF5 files, were made of documents; nothing if they were not, or, with a NOTE, if
+ * the files differ in it. names: of the columns, or NULL. Local. */
+DC_CHECKED dc_status dc_data_words_load(const char *path, const dc_files *files, int64_t D, const char *names,
+                                        dc_data_words *words);
+/* Sets all members but D to NULL. */
 void dc_data_words_release(dc_data_words *words);
+/* *text = names of the columns, one per line, NULL if there are none; the caller frees it. */
 DC_CHECKED dc_status dc_data_feature_names(const char *path, const dc_data_shape *shape, char **text);
 /* The same, also of many files, which have the same names. */
 DC_CHECKED dc_status dc_data_column_names(const char *path, const dc_data_shape *shape, char **text);

@@ -196,8 +196,8 @@ static dc_status load_rows(dc_comm *comm, dc_dataset *d, const dc_data_shape *s)
     if (d->y) DC_TRY(load_labels(comm, d, s, sums));
     if (s->head.has_ids) DC_TRY(load_ids(comm, d, s, sums));
     DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 ? dc_data_column_names(d->source, s, &d->feature_names) : DC_OK);
-    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 && !s->files
-                         ? dc_data_words_load(d->source, d->D, d->feature_names, &d->words)
+    DC_TRY_ALL(comm, dc_comm_rank(comm) == 0 && (s->head.sparse || !s->files)
+                         ? dc_data_words_load(d->source, s->files, d->D, d->feature_names, &d->words)
                          : DC_OK);
     DC_TRY(dc_data_sums_compare(comm, sums, d->source, &d->checksum));
 out:

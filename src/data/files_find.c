@@ -32,7 +32,9 @@ static dc_status look_at(const char *path, bool folders, dc_file_state *state)
     struct stat s;
     if (stat(path, &s) != 0) return DC_FAIL(DC_ERR_IO, "cannot open %s: %s; %s", path, strerror(errno), hint_for(path));
     if (S_ISDIR(s.st_mode) && !folders)
-        return DC_FAIL(DC_ERR_DATA, "%s is a directory; name its files, such as %s/*", path, path);
+        return DC_FAIL(DC_ERR_DATA,
+                       "%s is a directory; name its files, such as %s/*; dcmpi convert reads folders of 10x", path,
+                       path);
     if (!S_ISREG(s.st_mode) && !S_ISDIR(s.st_mode))
         return DC_FAIL(DC_ERR_DATA, "%s is %s, not a file", path, dc_file_kind_name(&s));
     *state = dc_file_state_from(&s);

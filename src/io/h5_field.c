@@ -36,6 +36,31 @@ out:
     return st;
 }
 
+dc_status dc_h5_visit_fields(dc_h5 *h5, const char *name, dc_h5_visitor visit, void *ctx)
+{
+    dc_status st = DC_OK;
+    hid_t dset = -1, record = -1;
+    dc_h5_info info;
+    DC_TRY(dc_h5_open_dataset(h5, name, &dset));
+    DC_TRY(dc_h5_describe(h5, name, dset, &info));
+    record = H5Dget_type(dset);
+    const int n = H5Tget_class(record) == H5T_COMPOUND ? H5Tget_nmembers(record) : 0;
+    for (int i = 0; i < n && st == DC_OK; i++) {
+        char full[DC_PATH_MAX];
+        char *field = H5Tget_member_name(record, (unsigned)i);
+        const hid_t type = H5Tget_member_type(record, (unsigned)i);
+        const bool fits = field && snprintf(full, sizeof full, "%s/%s", name, field) < (int)sizeof full;
+        if (type >= 0) dc_h5_describe_type(type, &info);
+        if (fits && type >= 0) st = visit(ctx, full, &info);
+        dc_h5_drop(type);
+        H5free_memory(field);
+    }
+out:
+    dc_h5_drop(record);
+    dc_h5_drop(dset);
+    return st;
+}
+
 dc_status dc_h5_read_field(dc_h5 *h5, const char *name, const char *field, dc_h5_type type, dc_gidx row, dc_gidx n,
                            void *out)
 {

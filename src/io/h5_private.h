@@ -85,6 +85,8 @@ DC_CHECKED dc_status dc_h5_add_line(void *lines, const char *text, size_t n);
 /* Describes a field of a dataset of records: *info = shape of the dataset and type of the field. Rows are read as I64,
  * F64 or, for strings of a fixed length, as stored. Errors: DC_ERR_FORMAT (no such field, another type). */
 DC_CHECKED dc_status dc_h5_field_info(dc_h5 *h5, const char *name, const char *field, dc_h5_info *info);
+/* Calls visit for each field of a dataset of records, with the name `name/field`; not at all for another dataset. */
+DC_CHECKED dc_status dc_h5_visit_fields(dc_h5 *h5, const char *name, dc_h5_visitor visit, void *ctx);
 DC_CHECKED dc_status dc_h5_read_field(dc_h5 *h5, const char *name, const char *field, dc_h5_type type, dc_gidx row,
                                       dc_gidx n, void *out);
 /* Sets the attribute result_hash of the root from all that the file holds now. */
