@@ -6,7 +6,7 @@
 if grep -qa libasan "$dcmpi"; then skip_test "sanitizers take address space and memory of their own"; fi
 
 kmeans=(kmeans --cluster.clusters=3 --cluster.n_init=1 --cluster.kmeans_max_iter=2 --run.resume=never --run.output="$tmp/out")
-large=(--input.rows=600000) # 450 MB of built-in rows
+large=(--input.rows=600000 --input.residency=memory) # 450 MB of built-in rows
 small=(--input.rows=2000)
 
 under() { # LIMITS ARGS...: dcmpi on one rank in a shell that ran LIMITS first

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "data_priv.h"
+#include "dcmpi/beat.h"
 #include "dcmpi/mem.h"
 
 /* A call of the system takes about as long as copying GAP_BYTES. */
@@ -156,6 +157,7 @@ static void move(dc_data_stream *s, window *w, int64_t lo, int64_t n)
     const int64_t rows = DC_MIN(DC_MIN(wanted, s->window_rows), s->rows - lo);
     w->lo = lo;
     w->hi = lo + rows;
+    dc_beat_lives();
     if (!s->store) {
         dc_builtin_rows(&s->made, s->seed, s->first + lo, rows, w->bytes, w->scratch);
         return;
