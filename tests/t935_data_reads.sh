@@ -67,6 +67,15 @@ run_cmd "$dcmpi" convert texts.jsonl texts.h5 --text-column=text --label-column=
 run_cmd "$dcmpi" kmeans --cluster.clusters=2 --input.data=texts.h5 --run.output=model
 each_read 1 2 texts.jsonl predict --model=model/run.h5 --input=texts.jsonl --output=out.h5
 
+# What was there before must be read, too, to tell whether it may be replaced.
+run_cmd "$dcmpi" convert rows.npy kept.h5
+wrong=""
+for ((n = 1; n < 24; n += 2)); do
+    run_cmd env FAILIO_MATCH=kept.h5 FAILIO_CALL=read FAILIO_AT=$n LD_PRELOAD="$failio" "$dcmpi" convert rows.npy kept.h5
+    if [ "$rc" != 0 ] && [ "$rc" != 4 ]; then wrong+=" $n" && show_run; fi
+done
+is "$wrong" "" "an output of the same request that cannot be read is not taken for another"
+
 # In the rows of the last of two ranks.
 for file in large chunks; do
     rm -rf km

@@ -15,9 +15,9 @@ typedef struct {
 
 /* Writes the attributes. Errors: DC_ERR_IO, DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_recipe_put(dc_h5 *h5, const dc_recipe *recipe);
-/* Whether the HDF5 file `path` was made by this recipe. If not, made[cap] says how it was made: "convert of a.csv", or
- * "" if the file does not say. */
-bool dc_recipe_made(const dc_recipe *recipe, const char *path, char *made, size_t cap);
+/* *same: whether the HDF5 file `path` was made by this recipe. If not, made[cap] says how it was made: "convert of
+ * a.csv", or "" if the file does not say. Errors: DC_ERR_IO. */
+DC_CHECKED dc_status dc_recipe_made(const dc_recipe *recipe, const char *path, bool *same, char *made, size_t cap);
 /* Reads the attribute `format`, which all HDF5 files of dcmpi have; gives "" for other files, damaged ones included.
  * Errors: DC_ERR_IO. */
 DC_CHECKED dc_status dc_recipe_format(const char *path, char *format, size_t cap);

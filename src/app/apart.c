@@ -100,9 +100,10 @@ static void probe_files(const target *of)
 
 static void probe_output(const target *of)
 {
+    bool same;
     char made[256], format[32];
     (void)!dc_recipe_format(of->path, format, sizeof format);
-    (void)!dc_recipe_made(&(dc_recipe){.verb = "", .options = ""}, of->path, made, sizeof made);
+    (void)!dc_recipe_made(&(dc_recipe){.verb = "", .options = ""}, of->path, &same, made, sizeof made);
 }
 
 static void (*const probes[])(const target *of) = {[DC_PROBE_DATA] = probe_data,

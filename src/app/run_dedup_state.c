@@ -203,6 +203,7 @@ out:
 static dc_status look_at_saved(dc_dedup *d)
 {
     dc_status st = DC_OK;
+    bool same;
     char format[32], made[256], what[300];
     dc_h5 *h5 = NULL;
     const char *path = d->saved.path;
@@ -210,7 +211,8 @@ static dc_status look_at_saved(dc_dedup *d)
     DC_TRY(dc_recipe_format(path, format, sizeof format));
     if (strcmp(format, FORMAT) != 0)
         return DC_FAIL(DC_ERR_USAGE, "%s is in the way: an unfinished search would be saved there; move it away", path);
-    if (!dc_recipe_made(&d->recipe, path, made, sizeof made)) {
+    DC_TRY(dc_recipe_made(&d->recipe, path, &same, made, sizeof made));
+    if (!same) {
         snprintf(what, sizeof what, "with other options (dcmpi %s)", made);
         return refuse(d, what);
     }

@@ -246,8 +246,9 @@ static dc_status open_labels(dc_source *s, const dc_source_request *r)
         if (search.found != 1) dc_h5_list_columns(s->h5, -1, NULL, columns, sizeof columns);
         if (search.found != 1)
             return DC_FAIL(DC_ERR_DATA,
-                           "%s: has no /y and %d datasets of 1 dimension; choose one with --label-dataset%s%s", s->name,
-                           search.found, columns[0] ? ": " : "", columns);
+                           "%s: has no /y and %d datasets of 1 dimension; --labels takes a file with one of them; if "
+                           "the input itself has the labels, name them by --label-dataset%s%s",
+                           s->name, search.found, columns[0] ? ": " : "", columns);
         name = search.name;
     }
     snprintf(s->dataset, sizeof s->dataset, "%s", name);

@@ -30,18 +30,23 @@ dc_status dc_claim_refuse_input(const char *name, const dc_claim_input *input, i
     return DC_OK;
 }
 
-static bool has_hdf5_signature(const char *path)
+static dc_status look_for_signature(const char *path, bool *is_hdf5)
 {
     char head[8] = {0};
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    const bool ok = fd >= 0 && read(fd, head, sizeof head) == (ssize_t)sizeof head;
+    const ssize_t got = fd >= 0 ? read(fd, head, sizeof head) : -1;
+    const int cause = errno;
     if (fd >= 0) close(fd);
-    return ok && memcmp(head, "\x89HDF\r\n\x1a\n", sizeof head) == 0;
+    if (got < 0) return DC_FAIL(DC_ERR_IO, "%s: output exists and cannot be read: %s", path, strerror(cause));
+    *is_hdf5 = memcmp(head, "\x89HDF\r\n\x1a\n", sizeof head) == 0;
+    return DC_OK;
 }
 
 static dc_status check_existing(const char *output, bool force, const dc_recipe *recipe)
 {
+    dc_status st = DC_OK;
     struct stat s;
+    bool hdf5, same;
     char made[256];
     if (stat(output, &s) != 0) return DC_OK;
     const char *missing = strcmp(recipe->verb, "convert") == 0 ? "is the output name missing? " : "";
@@ -50,16 +55,20 @@ static dc_status check_existing(const char *output, bool force, const dc_recipe 
         return DC_FAIL(DC_ERR_IO, "%s: output exists and is not a regular file: it is %s", output,
                        dc_file_kind_name(&s));
     if (force || s.st_size == 0) return DC_OK;
-    if (!has_hdf5_signature(output))
+    DC_TRY(look_for_signature(output, &hdf5));
+    if (!hdf5)
         return DC_FAIL(DC_ERR_USAGE,
                        "%s: output exists and is not an HDF5 file; %s%s another name, or --force to replace it", output,
                        missing, give);
-    if (dc_recipe_made(recipe, output, made, sizeof made)) return DC_OK;
-    return DC_FAIL(
-        DC_ERR_USAGE,
-        "%s: output exists and was made from other inputs or with other options (%s%s); %s%s another name, or "
-        "--force to replace it",
-        output, made[0] ? "by dcmpi " : "it does not say how", made, missing, give);
+    DC_TRY(dc_recipe_made(recipe, output, &same, made, sizeof made));
+    if (!same)
+        st = DC_FAIL(
+            DC_ERR_USAGE,
+            "%s: output exists and was made from other inputs or with other options (%s%s); %s%s another name, or "
+            "--force to replace it",
+            output, made[0] ? "by dcmpi " : "it does not say how", made, missing, give);
+out:
+    return st;
 }
 
 static bool is_too_long(const char *path)

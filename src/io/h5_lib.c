@@ -226,7 +226,7 @@ int dc_h5_link_kind(hid_t file, const char *name)
 dc_status dc_h5_open_object(dc_h5 *h5, const char *name, hid_t *object)
 {
     const int kind = dc_h5_link_kind(h5->file, name);
-    if (kind == 0) return DC_FAIL(DC_ERR_FORMAT, "%s has no '%s'", h5->path, name);
+    if (kind == 0) return dc_h5_read_status(h5, DC_FAIL(DC_ERR_FORMAT, "%s has no '%s'", h5->path, name));
     if (kind < 0)
         return DC_FAIL(DC_ERR_FORMAT,
                        "%s: '%s' is a soft or external link, which is refused; copy the data into one file "
@@ -234,8 +234,9 @@ dc_status dc_h5_open_object(dc_h5 *h5, const char *name, hid_t *object)
                        h5->path, name);
     *object = H5Oopen(h5->file, name, H5P_DEFAULT);
     if (*object >= 0) return DC_OK;
-    const char *error = dc_h5_error();
-    return DC_FAIL(DC_ERR_FORMAT, "%s: cannot open '%s': %s%s", h5->path, name, error, dc_h5_advice(error));
+    const dc_status st = dc_h5_read_error();
+    return DC_FAIL(st, "%s: cannot open '%s': %s%s", h5->path, name, last.text,
+                   st == DC_ERR_IO ? "" : dc_h5_advice(last.text));
 }
 
 static dc_status check_filters(const char *path, const char *name, hid_t dcpl)

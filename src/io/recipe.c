@@ -62,17 +62,25 @@ static void describe(dc_h5 *h5, char *made, size_t cap)
              dc_h5_exists(h5, "/X/indptr") ? ", sparse" : "");
 }
 
-bool dc_recipe_made(const dc_recipe *recipe, const char *path, char *made, size_t cap)
+/* Closes the file. A damaged one counts as the file of somebody else. */
+static dc_status close_any(dc_h5 **h5, dc_status st)
+{
+    st = dc_h5_close_read(h5, st);
+    if (st == DC_ERR_IO) return st;
+    dc_error_clear();
+    return DC_OK;
+}
+
+dc_status dc_recipe_made(const dc_recipe *recipe, const char *path, bool *same, char *made, size_t cap)
 {
     dc_h5 *h5 = NULL;
     uint64_t hash = 0;
     made[0] = '\0';
-    if (dc_h5_open(&h5, path, DC_H5_READ) == DC_OK) describe(h5, made, cap);
-    const bool same = h5 && dc_h5_has_attr(h5, "/", "recipe_hash") &&
-                      dc_h5_get_attr_hash(h5, "/", "recipe_hash", &hash) == DC_OK && hash == hash_recipe(recipe);
-    (void)!dc_h5_close(&h5);
-    dc_error_clear(); /* a file that cannot be read counts as another file */
-    return same;
+    const dc_status st = dc_h5_open(&h5, path, DC_H5_READ);
+    if (st == DC_OK) describe(h5, made, cap);
+    *same = st == DC_OK && dc_h5_has_attr(h5, "/", "recipe_hash") &&
+            dc_h5_get_attr_hash(h5, "/", "recipe_hash", &hash) == DC_OK && hash == hash_recipe(recipe);
+    return close_any(&h5, st);
 }
 
 dc_status dc_recipe_format(const char *path, char *format, size_t cap)
@@ -82,8 +90,5 @@ dc_status dc_recipe_format(const char *path, char *format, size_t cap)
     const dc_status st = dc_h5_open(&h5, path, DC_H5_READ);
     if (st == DC_OK && dc_h5_has_attr(h5, "/", "format") && dc_h5_get_attr_str(h5, "/", "format", format, cap) != DC_OK)
         format[0] = '\0';
-    if (st == DC_ERR_IO) return st;
-    (void)!dc_h5_close(&h5);
-    dc_error_clear();
-    return DC_OK;
+    return close_any(&h5, st);
 }
