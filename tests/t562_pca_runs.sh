@@ -103,4 +103,11 @@ run 1 1 "${few[@]}" --input.data=few.npy --input.components=60 --run.output=bad
 expect_error 2 "60 rows of 6000 columns have at most 59 principal components" "as many components as rows: the last one would be any direction"
 run 1 1 "${few[@]}" --input.data=flat.npy --input.components=5 --run.output=bad
 expect_error 3 "all rows are equal" "equal rows"
+
+# Few rows, which take the components of an earlier run.
+run 3 1 "${few[@]}" --input.data=few.npy --input.rows=5 --input.components=59 --cluster.init=weights --model.weights=few/run.h5 \
+    --run.output=more
+expect_exit 0 "5 rows with the 59 components of the run that had 60"
+is "$(py 'print((h5py.File("more/run.h5")["scaling/components"][:] == h5py.File("few/run.h5")["scaling/components"][:]).all())')" True \
+    "they are that run's"
 done_testing

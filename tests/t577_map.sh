@@ -58,6 +58,7 @@ map_of whitened 1 1 fit --cluster.on=input --cluster.method=gmm --input.data=gol
 map_of few 1 1 kmeans --input.data=few.h5 --input.scale=standard
 map_of images 1 1 kmeans --input.rows=300 --output.map=on
 map_of wide 1 1 kmeans --input.data=wide.h5 --output.map=on
+map_of pair 2 1 kmeans --input.data=few.h5 --input.rows=2 --input.scale=none
 map_of embedded 1 1 fit --input.data=golden.h5 --input.scale=standard --cluster.method=aekm --model.hidden=[20] --model.latent=4 \
     --pretrain.steps=3
 is "$(PYTHONPATH=$root/tools py "
@@ -74,7 +75,9 @@ for name in ('sparse', 'reduced', 'streamed', 'whitened', 'few', 'wide', 'embedd
     drawn = np.abs(xy - (x[:30] - mean) @ components.T).max() < 1e-9 and np.array_equal(two, share)
     if not (good and same and drawn and report_math.is_plane(run.map(), x)): print(name, good, same, drawn)
 images = report_data.Run('images').h5['map']
-print(images['components'].shape, report_data.Run('embedded').h5['map'].attrs['on'].decode())")" "(2, 784) embedding" \
+pair = report_data.Run('pair')
+print(images['components'].shape, report_data.Run('embedded').h5['map'].attrs['on'].decode(), pair.map()[1].shape,
+      report_math.plane(pair, pair.points(np.arange(2)))[0].shape)")" "(2, 784) embedding (1, 90) (2, 2)" \
     "components of all scaled rows are numpy's, and the report draws on them"
 
 # ---- None -----------------------------------------------------------------------------------------------------------

@@ -235,6 +235,7 @@ typedef struct {
     dc_pca_request pca; /* used if scale is DC_SCALE_PCA; pca.wanted.components also with `reduce` */
     dc_reduce_kind reduce;
     dc_row_norm norm;
+    bool taken;                 /* components are those of an earlier run (`given`), so few rows may have many */
     bool stream;                /* rows stay in their file and are read again in each pass; else they are in memory */
     size_t chunk_cache;         /* bytes for unpacked chunks of such rows; 0: DC_STORE_CHUNKS_BYTES */
     const dc_data_given *given; /* NULL: scaling, bounds and components are found in the data */

@@ -154,6 +154,7 @@ dc_data_request dc_run_request(const dc_config *cfg, const dc_files *files)
                          .reduce = (dc_reduce_kind)cfg->input.reduce,
                          .norm = (dc_row_norm)cfg->input.norm,
                          .pca = {{cfg->input.components, cfg->input.variance}, cfg->input.whiten},
+                         .taken = cfg->cluster.init == DC_START_WEIGHTS,
                          .stream = cfg->input.residency == DC_RESIDENCY_STREAM,
                          .chunk_cache = (size_t)cfg->input.chunk_cache << 20};
     for (int i = 0; i < r.n_image_dims; i++) r.image_shape[i] = cfg->input.image_shape.v[i];

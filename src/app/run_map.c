@@ -28,10 +28,11 @@ dc_status dc_run_map_check(const dc_config *cfg, int64_t N, int64_t d, bool embe
                    (long long)N, (long long)d, (int)DC_PRINCIPAL_MAX);
 }
 
-/* Rows that are not finite, as of a network that diverged, have no map. */
+/* Rows that are not finite, as of a network that diverged, have no map. Two rows have one axis: rows minus their mean
+ * depend on each other. */
 static dc_status find(dc_comm *comm, const dc_rows *rows, dc_principal *out)
 {
-    const dc_principal_wanted wanted = {.components = DC_MIN(DC_MIN(rows->d, rows->part->N), (int64_t)DC_MAP_AXES)};
+    const dc_principal_wanted wanted = {.components = DC_MIN(DC_MIN(rows->d, rows->part->N - 1), (int64_t)DC_MAP_AXES)};
     const dc_status st = dc_principal_create(comm, rows, &wanted, out);
     if (st != DC_ERR_NUMERIC) return st;
     dc_error_clear();

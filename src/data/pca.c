@@ -22,9 +22,9 @@
 dc_status dc_data_count_components(const dc_data_request *r, dc_data_header *head)
 {
     /* Rows minus their mean depend on each other. */
-    const int64_t most = DC_MIN(head->N - 1, head->D), wanted = r->pca.wanted.components;
+    const int64_t most = r->taken ? head->D : DC_MIN(head->N - 1, head->D), wanted = r->pca.wanted.components;
     if (r->scale != DC_SCALE_PCA) return DC_OK;
-    if (head->N < 2)
+    if (head->N < 2 && !r->taken)
         return DC_FAIL(DC_ERR_USAGE, "%s: input.scale = pca needs at least two rows, there is one", r->path);
     if (wanted > most)
         return DC_FAIL(DC_ERR_USAGE,

@@ -29,11 +29,11 @@ const char *dc_reduce_name(dc_reduce_kind kind)
 dc_status dc_data_count_reduced(const dc_data_request *r, dc_data_header *head)
 {
     const int64_t wanted = r->pca.wanted.components;
-    const bool random = r->reduce == DC_REDUCE_RANDOM;
+    const bool any_rows = r->reduce == DC_REDUCE_RANDOM || r->taken;
     head->reduce = r->reduce;
     if (r->reduce == DC_REDUCE_NONE) return DC_OK;
-    const int64_t most = random ? head->D : DC_MIN(head->N, head->D);
-    if (!random && head->N < 2)
+    const int64_t most = any_rows ? head->D : DC_MIN(head->N, head->D);
+    if (!any_rows && head->N < 2)
         return DC_FAIL(DC_ERR_DATA, "%s: input.reduce = %s needs at least two rows, there is one", r->path,
                        names[r->reduce]);
     if (wanted > most)
