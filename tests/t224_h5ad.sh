@@ -111,6 +111,15 @@ ok "raw.X of an old file: the same labels" same twin oldraw
 run 2 1 predict --model=oldraw/run.h5 --input=old.h5ad --output=o.h5
 expect_out "NOTE .*labels are those of kind, as in the run" "predict takes both of an old file"
 is "$(result_value acc)" "$acc" "which score its result"
+cp a.h5ad measured.h5ad
+$python -c "
+import h5py, numpy as np
+with h5py.File('measured.h5ad', 'r+') as f:
+    del f['obs/kind']
+    f['obs/kind'] = np.full(240, 0.5, 'f4')"
+run 1 1 predict --model=csr/run.h5 --input=measured.h5ad --output=m.h5
+expect_exit 0 "a column of real numbers of that name is not taken for labels"
+is "$(result_value acc)" "" "so nothing is scored"
 km 1 1 oldx old.h5ad --input.label_dataset=kind
 ok "X of an old file, dense: the same labels" same twin oldx
 run 1 1 kmeans --input.data=old.h5ad --input.label_dataset=kinds --cluster.clusters=3 --run.output=wrong

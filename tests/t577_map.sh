@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # /map: the first two principal components of what was clustered, against scikit-learn's (tests/golden/pca.txt) and against
-# numpy's of all scaled rows: dense, sparse, streamed, reduced and whitened rows, images, fewer rows than columns; the same
+# numpy's of all scaled rows: dense, sparse, streamed, reduced and whitened rows, counts, images, fewer rows than columns; the same
 # bits on other ranks and threads; the report projects its sample on them; where there is none: too wide, one row, equal rows,
 # an embedding that is not written, output.map = off; what is refused; the dry run counts its memory.
 # limit: 300
@@ -52,6 +52,8 @@ expect_exit 0 "the same bits on 3 ranks x 2 threads"
 
 map_of sparse 1 1 kmeans --input.data=sparse.h5ad --input.scale=none
 map_of reduced 1 1 kmeans --input.data=sparse.h5ad --input.scale=none --input.reduce=svd --input.components=5 --input.norm=l2
+map_of counts 1 1 kmeans --input.data=sparse.h5ad --input.normalize_total=median --input.log1p=true --input.variable_columns=20 \
+    --input.scale=standard
 map_of streamed 1 1 kmeans --input.data=golden.h5 --input.scale=standard --input.residency=stream
 map_of whitened 1 1 fit --cluster.on=input --cluster.method=gmm --input.data=golden.h5 --input.scale=pca --input.components=4 \
     --input.whiten=true
@@ -62,8 +64,8 @@ map_of pair 2 1 kmeans --input.data=few.h5 --input.rows=2 --input.scale=none
 map_of embedded 1 1 fit --input.data=golden.h5 --input.scale=standard --cluster.method=aekm --model.hidden=[20] --model.latent=4 \
     --pretrain.steps=3
 is "$(PYTHONPATH=$root/tools py "
-import report_data, report_math
-for name in ('sparse', 'reduced', 'streamed', 'whitened', 'few', 'wide', 'embedded'):
+import report_data, report_math, report_sections
+for name in ('sparse', 'reduced', 'counts', 'streamed', 'whitened', 'few', 'wide', 'embedded'):
     run = report_data.Run(name)
     x = run.points(np.arange(run.N))
     c = x - x.mean(0)
@@ -77,7 +79,9 @@ for name in ('sparse', 'reduced', 'streamed', 'whitened', 'few', 'wide', 'embedd
 images = report_data.Run('images').h5['map']
 pair = report_data.Run('pair')
 print(images['components'].shape, report_data.Run('embedded').h5['map'].attrs['on'].decode(), pair.map()[1].shape,
-      report_math.plane(pair, pair.points(np.arange(2)))[0].shape)")" "(2, 784) embedding (1, 90) (2, 2)" \
+      report_math.plane(pair, pair.points(np.arange(2)))[0].shape,
+      'nothing is drawn on them. The rows of the built-in' in report_sections.embedding(report_data.Run('images')))")" \
+    "(2, 784) embedding (1, 90) (2, 2) True" \
     "components of all scaled rows are numpy's, and the report draws on them"
 
 # ---- None -----------------------------------------------------------------------------------------------------------

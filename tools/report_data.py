@@ -321,8 +321,8 @@ class Run:
         if name.startswith("builtin:"):
             return None, "The rows of the built-in problem are computed, not stored."
         if self.files:
-            return None, "The rows come from %d files and are not read here; name one file with all of them, " \
-                "as dcmpi convert makes it, with --data." % len(self.files)
+            return None, "The rows come from %d file%s and are not read here; name one HDF5 file with all of them, " \
+                "as dcmpi convert makes it, with --data." % (len(self.files), "" if len(self.files) == 1 else "s")
         for folder in self._folders():
             try:
                 return DataFile(os.path.join(folder, name), self.N, labels, matrix), ""
@@ -423,10 +423,29 @@ class Run:
         total = max(float(self.h5["map"].attrs.get("total_variance", 0)), np.finfo(float).tiny)
         return mean[:], components[:].astype(np.float64), variance[:] / total
 
+    def data_width(self):
+        """Columns of the rows of the data file; 0 if nothing is known of the scaling."""
+        scaling = self.scaling()
+        return int(self.h5["scaling"].attrs.get("columns_of", len(scaling[0]))) if scaling is not None else 0
+
+    def transformed(self, x):
+        """Counts as the run transformed them (input.normalize_total, log1p, variable_columns); other rows as they are."""
+        if "columns_of" not in self.h5["scaling"].attrs:
+            return x
+        total, logs = (float(self.h5["scaling"].attrs[name]) for name in ("normalize_total", "log1p"))
+        x = np.asarray(x, np.float64)
+        sums = x.sum(axis=-1, keepdims=True)
+        if total > 0:
+            x = x * np.where(sums > 0, total / np.where(sums > 0, sums, 1), 1)
+        columns = dataset(self.h5, "scaling/columns", 1)
+        x = x if columns is None else x[..., columns[:]]
+        return (np.log1p(x) if logs else x).astype(np.float32)
+
     def scaled(self, x):
-        """Rows as they enter the network: within the bounds of input.clip, shifted, scaled, as components, divided by
-        their norm."""
+        """Rows as they enter the network: transformed if they are counts, within the bounds of input.clip, shifted,
+        scaled, as components, divided by their norm."""
         shift, scale = self.scaling()
+        x = self.transformed(x)
         bounds = [dataset(self.h5, "scaling/clip_" + name, 1) for name in ("lo", "hi")]
         if all(part is not None and part.shape == shift.shape for part in bounds):
             x = np.clip(x, bounds[0][:], bounds[1][:])
@@ -463,8 +482,7 @@ class Run:
         """What the clusters were formed on: the embedding; without one, the scaled rows of the data file; or None."""
         if self.embedding is not None:
             return take_rows(self.embedding, rows).astype(np.float64)
-        scaling = self.scaling()
-        if self.data is None or scaling is None or self.data.X.shape[1] != len(scaling[0]):
+        if self.data is None or self.scaling() is None or self.data.X.shape[1] != self.data_width():
             return None
         if len(rows) * self.data.X.shape[1] > VALUES_MAX:
             return None

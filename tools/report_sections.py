@@ -198,6 +198,9 @@ def embedding(run):
     """Two principal components of a sample, by cluster and by class."""
     rows = run.sample(MAP_ROWS)
     points = run.points(rows)
+    if points is None and run.data_note and run.map() is not None:
+        return page.section("map", "Map", page.paragraph(
+            "The first two principal components of all rows are in run.h5, but nothing is drawn on them. " + run.data_note))
     if points is None or len(rows) < 2 or points.shape[1] > PCA_COLUMNS_MAX or not np.isfinite(points).all():
         return ""
     xy, share = plane(run, points)

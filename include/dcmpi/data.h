@@ -252,7 +252,7 @@ DC_CHECKED dc_status dc_dataset_header(const char *path, dc_gidx rows, dc_data_h
 /* *has: whether the file has this matrix (dc_data_request.matrix); false also if it is no HDF5 file. Not collective.
  * Errors: DC_ERR_IO, DC_ERR_MEMORY. */
 DC_CHECKED dc_status dc_dataset_has_matrix(const char *path, const char *matrix, bool *has);
-/* The same of labels (dc_data_request.labels). */
+/* The same of labels (dc_data_request.labels); real numbers do not count, as they may be a measurement. */
 DC_CHECKED dc_status dc_dataset_has_labels(const char *path, const char *labels, bool *has);
 
 /* Reads the header and all data of variable length, such as strings, which the library may fetch from anywhere in the

@@ -184,6 +184,12 @@ dc_status dc_data_find_labels(dc_h5 *h5, const char *path, const char *wanted, d
     return DC_OK;
 }
 
+static bool is_floating(dc_h5 *h5, const char *name)
+{
+    dc_h5_info info;
+    return !dc_h5_is_group(h5, name) && dc_h5_dataset_info(h5, name, &info) == DC_OK && info.floating;
+}
+
 dc_status dc_dataset_has_labels(const char *path, const char *labels, bool *has)
 {
     dc_h5 *h5 = NULL;
@@ -192,9 +198,10 @@ dc_status dc_dataset_has_labels(const char *path, const char *labels, bool *has)
     dc_status st = dc_h5_open(&h5, path, DC_H5_READ);
     if (st == DC_OK) st = dc_data_find_labels(h5, path, labels, &s);
     if (st == DC_OK) st = dc_h5_column_open(h5, s.labels, &column);
+    const bool measured = st == DC_OK && is_floating(h5, s.labels);
     dc_h5_column_close(&column);
     st = dc_h5_close_read(&h5, st);
-    *has = st == DC_OK;
+    *has = st == DC_OK && !measured;
     return absent(st);
 }
 
