@@ -78,7 +78,7 @@ const char *dc_h5_advice(const char *error)
 
 dc_status dc_h5_read_error(void)
 {
-    look(&last);
+    (void)dc_h5_error();
     return last.system ? DC_ERR_IO : DC_ERR_FORMAT;
 }
 

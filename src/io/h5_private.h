@@ -28,7 +28,8 @@ const char *dc_h5_error(void);
 dc_status dc_h5_read_error(void);
 
 /* How many calls have failed because the operating system refused to read or write. note_failure: call it, before the
- * next HDF5 call, after one whose failure may only mean that something is not there; dc_h5_error() does so, too. */
+ * next HDF5 call, after one whose failure may only mean that something is not there; dc_h5_error() and
+ * dc_h5_read_error() do so, too. */
 int dc_h5_refused_calls(void);
 void dc_h5_note_failure(void);
 
