@@ -100,6 +100,7 @@ y = rng.integers(0, 3, 400).astype("i4")
 with h5py.File("blobs<b>.h5", "w") as f:
     f["X"] = (rng.normal(size=(400, 6)) + 6 * np.eye(3, 6)[y]).astype("f4")
     f["y"] = y
+    h5py.File("wide.h5", "w")["X"] = np.zeros((400, 7), "f4")
     f.attrs["classes"] = np.bytes_('<script>alert(1)</script>\n"><img src=x onerror=alert(2)>\n$\\frac{a$ & \'')
 EOF
 hostile='<script>alert("x")<'
@@ -181,6 +182,7 @@ fails 6 "no /labels" "result without labels" headless
 fails 6 "cannot open" "truncated file" truncated
 fails 3 "no dataset /X" "a result as data file" glyphs --data glyphs/run.h5
 fails 3 "400 rows, the run has 600" "another data file" glyphs --data plain.h5
+fails 3 "wide.h5 has 7 columns, the run has 6" "data of another width" km --data wide.h5
 fails 4 "cannot write" "output in a missing folder" glyphs --output nowhere/report.html
 page
 expect_exit 2 "without arguments"

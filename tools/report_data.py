@@ -316,7 +316,10 @@ class Run:
         """The data file: as given, or the run's path, relative to here, to the run's folder, or to a folder above that."""
         labels, matrix = self.attr("label_dataset") or "y", self.attr("matrix") or "X"
         if path:
-            return DataFile(path, self.N, labels, matrix), ""
+            found = DataFile(path, self.N, labels, matrix)
+            if self.data_width() not in (0, found.X.shape[1]):
+                raise RunError(DATA, "%s has %d columns, the run has %d" % (path, found.X.shape[1], self.data_width()))
+            return found, ""
         name = self.attr("data")
         if name.startswith("builtin:"):
             return None, "The rows of the built-in problem are computed, not stored."
