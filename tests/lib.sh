@@ -180,7 +180,7 @@ make_blobs() { # ROWS [COLUMNS]
 }
 
 py() {
-    /usr/bin/python3 -c "import h5py, numpy as np
+    PYTHONPATH=$root/tests${PYTHONPATH:+:$PYTHONPATH} PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -c "import h5py, numpy as np
 $1"
 }
 

@@ -9,6 +9,7 @@
 # shellcheck source=tests/resume_help.sh
 . "$root/tests/resume_help.sh"
 py '
+from h5ad import put_csr
 rng = np.random.default_rng(567)
 label = np.arange(601) % 3
 x = rng.poisson(0.15 + 1.5 * (np.arange(90) % 3 == label[:, None])) * (rng.random((601, 90)) < 0.4)
@@ -17,12 +18,7 @@ with h5py.File("words.h5", "w") as f:
     f["X"], f["y"] = x.astype("f4"), label.astype("i4")
 for name, x in ("sparse", x), ("thin", x * (rng.random(x.shape) < 0.5)):
     with h5py.File(name + ".h5ad", "w") as f:
-        i, c = np.nonzero(x)
-        g = f.create_group("X")
-        g.attrs.update({"encoding-type": "csr_matrix", "encoding-version": "0.1.0", "shape": np.array(x.shape)})
-        g["data"], g["indices"] = x[i, c].astype("f4"), c.astype("i4")
-        g["indptr"] = np.concatenate([[0], np.cumsum(np.bincount(i, minlength=len(x)))]).astype("i8")
-        f.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
+        put_csr(f, x)
         f["obs/label"] = label.astype("i4")'
 
 cat >fit.yaml <<'DECK'

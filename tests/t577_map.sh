@@ -8,23 +8,17 @@
 . "$(dirname "$0")/lib.sh"
 /usr/bin/python3 -c 'import h5py, matplotlib' 2>/dev/null || skip_test "h5py and matplotlib are not installed"
 py "
+from h5ad import put_csr
 lines = open('$root/tests/golden/pca.txt').read().split('\n')
 at = lines.index('x 150 17')
 x = np.array([[float(v) for v in line.split()] for line in lines[at + 1:at + 151]])
 r = np.random.default_rng(577)
-def csr(f, x):
-    i, c = np.nonzero(x)
-    g = f.create_group('X')
-    g.attrs.update({'encoding-type': 'csr_matrix', 'encoding-version': '0.1.0', 'shape': np.array(x.shape)})
-    g['data'], g['indices'] = x[i, c].astype('f4'), c.astype('i4')
-    g['indptr'] = np.concatenate([[0], np.cumsum(np.bincount(i, minlength=len(x)))]).astype('i8')
-    f.attrs.update({'encoding-type': 'anndata', 'encoding-version': '0.1.0'})
 with h5py.File('golden.h5', 'w') as f: f['X'] = x.astype('f4')
-with h5py.File('sparse.h5ad', 'w') as f: csr(f, r.poisson(0.3, (400, 60)))
+with h5py.File('sparse.h5ad', 'w') as f: put_csr(f, r.poisson(0.3, (400, 60)))
 with h5py.File('few.h5', 'w') as f: f['X'] = r.normal(0, 1, (40, 90)).astype('f4') + 3
 with h5py.File('equal.h5', 'w') as f: f['X'] = np.full((9, 3), 0.1, 'f4')
 with h5py.File('wide.h5', 'w') as f: f['X'] = r.integers(0, 9, (60, 1030), 'u1')
-with h5py.File('wider.h5ad', 'w') as f: csr(f, np.eye(4200)[:, :4150] + np.eye(4200)[:, 50:])
+with h5py.File('wider.h5ad', 'w') as f: put_csr(f, np.eye(4200)[:, :4150] + np.eye(4200)[:, 50:])
 "
 common=(--parallel.shards=8 --cluster.n_init=1 --cluster.kmeans_max_iter=3 --cluster.clusters=1)
 map_of() { # NAME P T ARGS...: a run with a map

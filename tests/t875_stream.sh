@@ -7,6 +7,7 @@
 
 # Shards of 3,000 rows: more than a pool of rows to be mixed.
 py '
+from h5ad import put_csr
 rng = np.random.default_rng(5)
 y = rng.integers(0, 4, 12000)
 x = rng.normal(size=(4, 16))[y] + 0.4 * rng.normal(size=(12000, 16))
@@ -19,9 +20,7 @@ with h5py.File("part3.h5", "w") as f: # chunks that cut columns, and cross the b
     f.create_dataset("X", data=parts[3], chunks=(700, 7), compression="gzip", shuffle=True, fletcher32=True)
     f.create_dataset("other", data=(9 * x).astype(np.int8).view(np.uint8), chunks=(500, 16), scaleoffset=0)
 with h5py.File("sparse.h5", "w") as f:
-    X = f.create_group("X")
-    X.attrs.update({"encoding-type": "csr_matrix", "encoding-version": "0.1.0", "shape": np.array([40, 8])})
-    X["data"], X["indices"], X["indptr"] = np.ones(40, "f4"), np.arange(40, dtype="i4") % 8, np.arange(41)
+    put_csr(f, np.eye(8)[np.arange(40) % 8])
 with h5py.File("large.h5", "w") as f:
     f["X"] = rng.integers(0, 256, (300000, 64), dtype=np.uint8)
 plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
